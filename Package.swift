@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is built with strict memory safety and with warnings as errors.
+let swiftSettings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "swift-qlora",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Tensors", targets: ["Tensors"]),
+        .library(name: "CheckpointIO", targets: ["CheckpointIO"]),
+        .library(name: "Quant", targets: ["Quant"]),
+        .executable(name: "quantize", targets: ["QuantizeTool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+    ],
+    targets: [
+        .target(name: "CSIMDKernels"),
+        .target(
+            name: "SIMDKernels",
+            dependencies: ["CSIMDKernels"],
+            swiftSettings: swiftSettings
+        ),
+        .target(name: "Tensors", swiftSettings: swiftSettings),
+        .systemLibrary(
+            name: "CZstd",
+            pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]
+        ),
+        .target(
+            name: "CheckpointIO",
+            dependencies: [
+                "Tensors",
+                "CZstd",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Quant",
+            dependencies: ["SIMDKernels", "Tensors", "CheckpointIO"],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "QuantizeTool",
+            dependencies: [
+                "Quant",
+                "CheckpointIO",
+                "Tensors",
+                "SIMDKernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Tensors", "CheckpointIO"],
+            path: "Tests/TestSupport",
+            resources: [.copy("Golden")]
+        ),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "SIMDKernelsTests", dependencies: ["SIMDKernels", "TestSupport"]),
+        .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),
+        .testTarget(name: "QuantTests", dependencies: ["Quant", "TestSupport"]),
+        .testTarget(name: "QuantizeToolTests", dependencies: ["QuantizeTool", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

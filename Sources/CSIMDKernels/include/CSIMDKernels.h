@@ -1,0 +1,6 @@
+#ifndef CSIMDKERNELS_H
+#define CSIMDKERNELS_H
+
+#include "qk_features.h"
+
+#endif

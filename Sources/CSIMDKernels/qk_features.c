@@ -1,0 +1,3 @@
+#include "qk_features.h"
+
+uint32_t qk_host_features(void) { return 0; }

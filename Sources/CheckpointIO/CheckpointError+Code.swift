@@ -1,0 +1,163 @@
+extension CheckpointError {
+    /// The stable names of everything that can be wrong. A minor release may add cases.
+    public enum Code: String, Sendable, CaseIterable {
+        // Files and folders
+        case fileMissing = "file.missing"
+        case fileUnreadable = "file.unreadable"
+        case fileNotRegular = "file.notRegular"
+        case fileEmpty = "file.empty"
+        case fileChanged = "file.changed"
+        case fileIo = "file.io"
+        case fileTooLarge = "file.tooLarge"
+        // File names out of JSON files
+        case pathEscape = "path.escape"
+        case pathBadName = "path.badName"
+        case pathLinkOutside = "path.linkOutside"
+        // Pickles, never opened
+        case pickleRefused = "pickle.refused"
+        // Limits on what is read
+        case limitFileSize = "limit.fileSize"
+        case limitNameLength = "limit.nameLength"
+        case limitRank = "limit.rank"
+        case limitCount = "limit.count"
+        case limitMemory = "limit.memory"
+        // JSON texts
+        case jsonEncoding = "json.encoding"
+        case jsonSyntax = "json.syntax"
+        case jsonTrailing = "json.trailing"
+        case jsonDepth = "json.depth"
+        case jsonDuplicateKey = "json.duplicateKey"
+        case jsonNumber = "json.number"
+        case jsonType = "json.type"
+        case jsonMissingKey = "json.missingKey"
+        // safetensors headers
+        case stTooShort = "st.tooShort"
+        case stHeaderTooLarge = "st.headerTooLarge"
+        case stHeaderBeyondFile = "st.headerBeyondFile"
+        case stHeaderStart = "st.headerStart"
+        case stBadName = "st.badName"
+        case stDuplicateName = "st.duplicateName"
+        case stDtype = "st.dtype"
+        case stOverflow = "st.overflow"
+        case stSizeMismatch = "st.sizeMismatch"
+        case stOffsets = "st.offsets"
+        case stHole = "st.hole"
+        case stOverlap = "st.overlap"
+        case stNotCovered = "st.notCovered"
+        // Sharded indexes
+        case indexEmpty = "index.empty"
+        case indexShardMissing = "index.shardMissing"
+        case indexTensorMissing = "index.tensorMissing"
+        case indexDuplicateTensor = "index.duplicateTensor"
+        case indexTensorUnmapped = "index.tensorUnmapped"
+        case indexShardUnused = "index.shardUnused"
+        case indexTotalSize = "index.totalSize"
+        case indexAmbiguous = "index.ambiguous"
+        // config.json
+        case configRange = "config.range"
+        case configShape = "config.shape"
+        case configUnsupported = "config.unsupported"
+        case configQuantization = "config.quantization"
+        case configRemoteCode = "config.remoteCode"
+        // A model and its tensors
+        case modelTensorMissing = "model.tensorMissing"
+        case modelTensorUnexpected = "model.tensorUnexpected"
+        // Quantized tensors
+        case quantState = "quant.state"
+        case quantShape = "quant.shape"
+        case quantMap = "quant.map"
+        case quantAbsmax = "quant.absmax"
+        case quantUnsupported = "quant.unsupported"
+        // Numbers
+        case numNonFinite = "num.nonFinite"
+        case numOverflow = "num.overflow"
+        // zstd frames and seek tables
+        case zstdMagic = "zstd.magic"
+        case zstdTruncated = "zstd.truncated"
+        case zstdCorrupt = "zstd.corrupt"
+        case zstdChecksum = "zstd.checksum"
+        case zstdWindow = "zstd.window"
+        case zstdSizeMissing = "zstd.sizeMissing"
+        case zstdSize = "zstd.size"
+        case zstdDictionary = "zstd.dictionary"
+        case zstdTrailing = "zstd.trailing"
+        case zstdEmpty = "zstd.empty"
+        case zstdSeekTable = "zstd.seekTable"
+        case zstdLimit = "zstd.limit"
+        // GGUF files
+        case ggufMagic = "gguf.magic"
+        case ggufVersion = "gguf.version"
+        case ggufTruncated = "gguf.truncated"
+        case ggufCount = "gguf.count"
+        case ggufString = "gguf.string"
+        case ggufArray = "gguf.array"
+        case ggufDepth = "gguf.depth"
+        case ggufKey = "gguf.key"
+        case ggufDuplicateKey = "gguf.duplicateKey"
+        case ggufValueType = "gguf.valueType"
+        case ggufBool = "gguf.bool"
+        case ggufKeyType = "gguf.keyType"
+        case ggufMissingKey = "gguf.missingKey"
+        case ggufAlignment = "gguf.alignment"
+        case ggufName = "gguf.name"
+        case ggufDuplicateName = "gguf.duplicateName"
+        case ggufDims = "gguf.dims"
+        case ggufOverflow = "gguf.overflow"
+        case ggufType = "gguf.type"
+        case ggufUnsupported = "gguf.unsupported"
+        case ggufBlockSize = "gguf.blockSize"
+        case ggufOffset = "gguf.offset"
+        case ggufBeyondFile = "gguf.beyondFile"
+        case ggufTrailing = "gguf.trailing"
+        // Tokenizers
+        case tokenizerCount = "tokenizer.count"
+        case tokenizerVocab = "tokenizer.vocab"
+        case tokenizerUnsupported = "tokenizer.unsupported"
+        // Writing
+        case outputExists = "output.exists"
+        case outputBusy = "output.busy"
+        case outputInsideInput = "output.insideInput"
+        case outputFingerprint = "output.fingerprint"
+        case outputStopped = "output.stopped"
+        case outputInterrupted = "output.interrupted"
+        // The machine
+        case hostKernel = "host.kernel"
+    }
+
+    /// The kinds of failure that a caller may want to treat differently.
+    public enum Category: Sendable, CaseIterable {
+        /// The input is malformed or contradicts itself.
+        case badData
+        /// The input is not there, or not something that can be read.
+        case missingInput
+        /// The input is sound, but not something this library does.
+        case unsupported
+        /// The output is there already, or somebody else is writing it.
+        case outputExists
+        /// The system failed to read or write.
+        case inputOutput
+        /// Stopped before the end, with enough kept to go on.
+        case stopped
+        /// Interrupted before there was anything to keep.
+        case interrupted
+        /// The request itself contradicts itself.
+        case usage
+    }
+}
+
+extension CheckpointError.Code {
+    /// The kind of failure.
+    public var category: CheckpointError.Category {
+        switch self {
+        case .fileMissing, .fileUnreadable, .fileNotRegular, .indexShardMissing: .missingInput
+        case .pickleRefused, .configUnsupported, .quantUnsupported, .ggufVersion,
+            .ggufUnsupported, .tokenizerUnsupported, .hostKernel: .unsupported
+        case .outputExists, .outputBusy: .outputExists
+        case .fileChanged, .fileIo: .inputOutput
+        case .limitMemory, .outputStopped: .stopped
+        case .outputInterrupted: .interrupted
+        case .outputInsideInput: .usage
+        default: .badData
+        }
+    }
+}

@@ -1,0 +1,41 @@
+internal import Tensors
+
+/// One stored tensor: what it is, and its elements, readable in pieces from any thread.
+public struct TensorView: Sendable {
+    /// Name, dtype and shape. For a packed GGUF tensor the dtype is that of its decoded elements.
+    public let description: TensorDescription
+    /// The file that holds it, as printed in errors.
+    public let fileName: String
+    /// The type as the container names it (`"BF16"`, `"Q4_1"`), for display.
+    public let storedType: String
+    /// The bytes it fills in its file.
+    public let storedByteCount: Int
+    package let elements: any ElementSource
+
+    package init(
+        description: TensorDescription,
+        fileName: String,
+        storedType: String,
+        storedByteCount: Int,
+        elements: any ElementSource
+    ) {
+        self.description = description
+        self.fileName = fileName
+        self.storedType = storedType
+        self.storedByteCount = storedByteCount
+        self.elements = elements
+    }
+
+    /// Reads elements of the flattened tensor (row-major) in `description.dtype`, little-endian.
+    /// - Parameter range: element indices; for sub-byte types both ends fall on whole bytes.
+    /// - Parameter bytes: exactly the bytes of those elements.
+    /// - Throws: `CheckpointError` as the file gives it.
+    public func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError) {
+        try elements.read(range, into: &bytes)
+    }
+}
+
+/// Where the elements of one tensor come from.
+package protocol ElementSource: Sendable {
+    func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError)
+}

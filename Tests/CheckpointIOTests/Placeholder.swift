@@ -1,0 +1,5 @@
+import Testing
+
+@testable import CheckpointIO
+
+@Suite struct CheckpointIOSmokeTests {}

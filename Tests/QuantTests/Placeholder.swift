@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Quant
+
+@Suite struct QuantSmokeTests {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import QuantizeTool
+
+@Suite struct ToolSmokeTests {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import SIMDKernels
+
+@Suite struct SIMDKernelsSmokeTests {}

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Tensors
+
+@Suite struct TensorsSmokeTests {}
