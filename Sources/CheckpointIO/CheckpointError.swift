@@ -22,6 +22,8 @@ public struct CheckpointError: Error, Hashable, Sendable {
     public var hint: String?
     /// The system's error number, for `file.io` and its kin.
     public var systemError: Int32?
+    /// The kind of failure: that of the code, unless the case at hand differs from it.
+    public var category: Category
 
     /// Makes an error; the place may be added later by whoever knows it.
     public init(
@@ -46,6 +48,7 @@ public struct CheckpointError: Error, Hashable, Sendable {
         self.found = found
         self.hint = hint
         self.systemError = systemError
+        category = code.category
     }
 
     /// Returns the error with the file named, unless it already names one.
