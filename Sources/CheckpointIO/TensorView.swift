@@ -2,7 +2,9 @@ internal import Tensors
 
 /// One stored tensor: what it is, and its elements, readable in pieces from any thread.
 public struct TensorView: Sendable {
-    /// Name, dtype and shape. For a packed GGUF tensor the dtype is that of its decoded elements.
+    /// Name, dtype and shape.
+    ///
+    /// For a packed GGUF tensor the dtype is that of its decoded elements.
     public let description: TensorDescription
     /// The file that holds it, as printed in errors.
     public let fileName: String
@@ -27,10 +29,12 @@ public struct TensorView: Sendable {
     }
 
     /// Reads elements of the flattened tensor (row-major) in `description.dtype`, little-endian.
-    /// - Parameter range: element indices; for sub-byte types both ends fall on whole bytes.
-    /// - Parameter bytes: exactly the bytes of those elements.
+    /// - Parameters:
+    ///   - range: element indices; for sub-byte types both ends fall on whole bytes.
+    ///   - bytes: exactly the bytes of those elements.
     /// - Throws: `CheckpointError` as the file gives it.
-    public func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError) {
+    public func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError)
+    {
         try elements.read(range, into: &bytes)
     }
 }

@@ -1,0 +1,93 @@
+/// A model on disk: its tensors by name, its configuration, and the files that go with it.
+///
+/// Opens a folder (one safetensors file, or shards with an index), a bare `.safetensors`,
+/// `.safetensors.zst` or `.gguf` file, or `org/name` if the local Hugging Face cache holds it.
+/// Nothing is downloaded, no pickle is opened, no code of a model is run.
+public struct Checkpoint: Sendable {
+    /// What to accept.
+    public struct Options: Sendable {
+        /// Lets symbolic links in the folder lead anywhere.
+        public var followsLinks: Bool
+        /// Takes tensors as they come: any architecture, no check against `config.json`, which
+        /// may be missing.
+        public var allowsAnyArchitecture: Bool
+
+        /// Makes options; by default the strict ones.
+        public init(followsLinks: Bool = false, allowsAnyArchitecture: Bool = false) {
+            self.followsLinks = followsLinks
+            self.allowsAnyArchitecture = allowsAnyArchitecture
+        }
+    }
+
+    /// How the tensors are stored.
+    public enum Container: String, Sendable {
+        case safetensors
+        case gguf
+    }
+
+    /// A file that belongs to the model and holds no weights: tokenizer, licence and the like.
+    public struct Companion: Sendable {
+        /// The name in the folder.
+        public let name: Name
+        /// Its bytes.
+        public let source: any ByteSource
+    }
+
+    let contents: CheckpointContents
+    private let positions: [Name: Int]
+    /// The validated configuration; nil for a bare file, or where any architecture is allowed and
+    /// this one is not known.
+    public let model: ModelConfig?
+    /// What `config.json` says about quantized weights; nil if nothing.
+    public let quantization: QuantizationDeclaration?
+    /// What is odd, but does not keep the checkpoint from being used.
+    public let warnings: [CheckpointWarning]
+
+    /// Opens a checkpoint and validates everything but the tensors' values.
+    /// - Throws: `CheckpointError` that names the file and the place.
+    public init(at path: String, options: Options = Options()) throws(CheckpointError) {
+        try self.init(
+            contents: CheckpointContents(at: path, options: options),
+            options: options
+        )
+    }
+
+    init(contents: CheckpointContents, options: Options) throws(CheckpointError) {
+        self.contents = contents
+        var positions = [Name: Int](minimumCapacity: contents.tensors.count)
+        for (index, tensor) in contents.tensors.enumerated() {
+            positions[tensor.description.name] = index
+        }
+        self.positions = positions
+        model = nil
+        quantization = nil
+        warnings = contents.warnings
+    }
+
+    /// The last component of the path that was opened.
+    public var name: String { contents.name }
+    /// How the tensors are stored.
+    public var container: Container { contents.container }
+    /// All tensors, file by file, each in the order of its data.
+    public var tensors: [TensorView] { contents.tensors }
+    /// `config.json` as it is; nil for a bare file.
+    public var configuration: JSONObject? { contents.configuration }
+    /// The files that go with the model, in the order of their names; without `config.json`.
+    public var companions: [Companion] { contents.companions }
+    /// `__metadata__` of the first weight file.
+    public var metadata: JSONObject { contents.metadata }
+    /// The files that hold the weights, in the order in which `tensors` runs through them.
+    package var weightFiles: [InputFile] { contents.weightFiles }
+    /// The folder, if one was opened.
+    package var folder: InputFolder? { contents.folder }
+
+    /// The tensor with a name; nil if there is none.
+    public subscript(name: Name) -> TensorView? {
+        positions[name].map { contents.tensors[$0] }
+    }
+
+    /// Throws `file.changed` if a weight file was modified since it was opened.
+    public func checkUnchanged() throws(CheckpointError) {
+        for file in contents.weightFiles { try file.checkUnchanged() }
+    }
+}
