@@ -65,6 +65,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Tensors", "CheckpointIO"],
             path: "Tests/TestSupport",
+            exclude: ["GoldenMakers"],
             resources: [.copy("Golden")]
         ),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),

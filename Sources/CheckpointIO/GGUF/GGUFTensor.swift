@@ -1,3 +1,5 @@
+public import Tensors
+
 /// One tensor as a GGUF file describes it, validated.
 public struct GGUFTensor: Hashable, Sendable {
     /// The name in the file, for example `blk.0.attn_q.weight`.
@@ -14,4 +16,13 @@ public struct GGUFTensor: Hashable, Sendable {
 
     /// The length of the innermost dimension: a multiple of the block length.
     public var rowLength: Int { shape.last ?? 1 }
+
+    /// The type of the elements as they are read: packed ones decode to float32.
+    public var elementDType: DType {
+        switch type {
+        case .f16: .float16
+        case .bf16: .bfloat16
+        default: .float32
+        }
+    }
 }
