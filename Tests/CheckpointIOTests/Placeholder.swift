@@ -1,5 +1,0 @@
-import Testing
-
-@testable import CheckpointIO
-
-@Suite struct CheckpointIOSmokeTests {}
