@@ -36,10 +36,12 @@ let package = Package(
             pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]
         ),
+        .target(name: "CSystem"),
         .target(
             name: "CheckpointIO",
             dependencies: [
                 "Tensors",
+                "CSystem",
                 "CZstd",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],

@@ -1,0 +1,52 @@
+public import Tensors
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+extension CheckpointError {
+    /// Makes the error of a failed system call.
+    /// - Parameter number: the error number it left.
+    /// - Parameter action: what was being done, for example `"write"`.
+    static func systemCall(_ number: Int32, _ action: String, file: String) -> CheckpointError {
+        let hint: String? =
+            switch number {
+            case ENOSPC, EDQUOT: "free some space, then run the same command with --resume"
+            case EFBIG: "raise the limit on file sizes (ulimit -f) or use smaller shards"
+            case EROFS: "the file system is mounted read-only"
+            default: nil
+            }
+        return CheckpointError(
+            .fileIo,
+            "cannot \(action): \(systemMessage(number))",
+            file: file,
+            hint: hint,
+            systemError: number
+        )
+    }
+
+    /// Makes the error for memory that was refused.
+    public init(_ refusal: AllocationError) {
+        self.init(
+            .limitMemory,
+            refusal.description,
+            hint: "give more with --memory-limit, or use fewer threads"
+        )
+    }
+}
+
+extension MemoryBudget {
+    /// Allocates a buffer, with the error of this module if there is no memory.
+    /// - Throws: `limit.memory`.
+    package func buffer(byteCount: Int) throws(CheckpointError) -> AlignedBuffer {
+        do {
+            return try AlignedBuffer(byteCount: byteCount, budget: self)
+        } catch {
+            throw CheckpointError(error)
+        }
+    }
+}

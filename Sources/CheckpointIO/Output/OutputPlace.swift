@@ -1,0 +1,182 @@
+internal import CSystem
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Where an output goes: its destination, the temporary path beside it, and the folder of both.
+struct OutputPlace {
+    /// The file inside a temporary folder that names the process at work.
+    static let lockName = "lock"
+
+    /// The destination without slashes at its end.
+    let destination: String
+    let partialPath: String
+    /// The last component of the destination, for messages.
+    let name: String
+    private let parentPath: String
+    private let parent: Descriptor
+
+    /// Opens the folder around the destination.
+    /// - Parameter partialName: makes the temporary name from the final one.
+    init(
+        _ path: String,
+        partialName: (String) -> String
+    ) throws(CheckpointError) {
+        var trimmed = Substring(path)
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+        let slash = trimmed.lastIndex(of: "/")
+        let name = String(slash.map { trimmed[trimmed.index(after: $0)...] } ?? trimmed)
+        let folder = slash.map { $0 == trimmed.startIndex ? "/" : String(trimmed[..<$0]) } ?? "."
+        guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(0) else {
+            throw CheckpointError(
+                .outputExists,
+                "a destination needs a name of its own",
+                file: path
+            )
+        }
+        self.name = name
+        destination = String(trimmed)
+        parentPath = folder
+        let prefix = folder == "/" ? "/" : slash == nil ? "" : folder + "/"
+        partialPath = prefix + partialName(name)
+        switch Descriptor.open(folder, flags: O_RDONLY | O_DIRECTORY, name: folder) {
+        case .success(let opened): parent = opened
+        case .failure(let failure):
+            throw .systemCall(failure.number, "open the folder of the output", file: folder)
+        }
+    }
+
+    // MARK: What must not be
+
+    /// Throws if the destination is a source, lies inside one, or holds one.
+    /// - Throws: `output.insideInput`.
+    func requireOutside(_ sources: [String]) throws(CheckpointError) {
+        let here = FileStatus(following: destination)?.identity
+        let foldersAbove = Set(Self.identities(upFrom: parentPath))
+        for source in sources {
+            guard let status = FileStatus(following: source) else { continue }
+            let relation: String
+            if status.identity == here {
+                relation = "the destination is the source"
+            } else if foldersAbove.contains(status.identity) {
+                relation = "the destination lies inside the source"
+            } else if let here, Self.identities(upFrom: source).contains(here) {
+                relation = "the source lies inside the destination"
+            } else {
+                continue
+            }
+            throw CheckpointError(
+                .outputInsideInput,
+                relation,
+                file: destination,
+                hint: "sources are never changed: name another destination"
+            )
+        }
+    }
+
+    /// Throws if something is at the destination that may not be replaced.
+    /// - Throws: `output.exists`.
+    func requireFree(overwrite: Bool) throws(CheckpointError) {
+        guard let status = FileStatus(at: destination) else { return }
+        guard overwrite else { throw existsError("it exists already", hint: "--force replaces it") }
+        guard status.isFolder else { return }
+        // Whoever names their home folder by mistake must not lose it.
+        guard
+            case .success(let folder) = Descriptor.open(
+                destination,
+                flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                name: name
+            )
+        else { throw existsError("it is a folder that cannot be read", hint: nil) }
+        for entry in try folder.entries()
+        where FileStatus(of: entry, in: folder)?.isFolder == true {
+            throw existsError(
+                "it holds the folder \"\(Name.printable(entry))\", so it is more than a checkpoint",
+                hint: "remove it yourself, or name another destination"
+            )
+        }
+    }
+
+    func existsError(_ message: String, hint: String?) -> CheckpointError {
+        CheckpointError(.outputExists, message, file: destination, hint: hint)
+    }
+
+    /// Returns the folder itself and all above it, links resolved.
+    private static func identities(upFrom path: String) -> [FileStatus.Identity] {
+        guard let resolved = unsafe realpath(path, nil) else { return [] }
+        defer { unsafe free(resolved) }
+        var current = unsafe String(cString: resolved)
+        var found: [FileStatus.Identity] = []
+        while true {
+            if let status = FileStatus(following: current) { found.append(status.identity) }
+            guard current != "/", let slash = current.lastIndex(of: "/") else { return found }
+            current = slash == current.startIndex ? "/" : String(current[..<slash])
+        }
+    }
+
+    // MARK: Renaming
+
+    /// Renames the temporary path to the destination and synchronizes the folder around them.
+    /// - Returns: whether the temporary path now holds what was at the destination before.
+    /// - Throws: `output.exists` if it appeared meanwhile; `file.io`, and then nothing has changed.
+    func putIntoPlace(overwrite: Bool) throws(CheckpointError) -> Bool {
+        let replaces = overwrite && FileStatus(at: destination) != nil
+        var failure =
+            replaces
+            ? cs_exchange(partialPath, destination) : cs_move(partialPath, destination)
+        if failure == ENOTSUP {
+            failure = replaces ? exchangeInSteps() : renameUnlessThere()
+        }
+        if failure == EEXIST {
+            throw existsError("it appeared while the output was made", hint: nil)
+        }
+        guard failure == 0 else { throw .systemCall(failure, "rename into place", file: name) }
+        do throws(CheckpointError) {
+            try parent.synchronize()
+        } catch {
+            // What is not certain to last is not there.
+            _ =
+                replaces
+                ? cs_exchange(partialPath, destination) : cs_move(destination, partialPath)
+            throw error
+        }
+        return replaces
+    }
+
+    /// For file systems that cannot exchange: there is a moment without a destination.
+    private func exchangeInSteps() -> Int32 {
+        let aside = partialPath + ".old"
+        var failure = cs_move(destination, aside)
+        guard failure == 0 else { return failure }
+        failure = cs_move(partialPath, destination)
+        guard failure == 0 else {
+            _ = cs_move(aside, destination)
+            return failure
+        }
+        return cs_move(aside, partialPath)
+    }
+
+    private func renameUnlessThere() -> Int32 {
+        guard FileStatus(at: destination) == nil else { return EEXIST }
+        while unsafe rename(partialPath, destination) != 0 {
+            if errno != EINTR { return errno }
+        }
+        return 0
+    }
+
+    /// Synchronizes the folder around the destination.
+    func synchronizeParent() throws(CheckpointError) { try parent.synchronize() }
+}
+
+private func cs_exchange(_ from: String, _ to: String) -> Int32 {
+    unsafe cs_rename_exchange(from, to)
+}
+
+private func cs_move(_ from: String, _ to: String) -> Int32 {
+    unsafe cs_rename_exclusive(from, to)
+}

@@ -1,0 +1,82 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Bytes of its own at an address that is a multiple of 64, counted against a budget.
+///
+/// A Swift array ends the process when the system refuses it memory; this throws instead. It has
+/// one owner, so whoever writes has it alone, and it can be handed to another thread.
+///
+/// `@safe`: the address never leaves it except as a span inside a closure, and dies with it.
+/// `@unchecked Sendable`: a noncopyable value that owns what it points to; the language's
+/// exclusivity rules are all that is needed.
+@safe
+public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
+    /// The alignment of the first byte: a cache line, and the widest vector.
+    public static let alignment = 64
+
+    private let base: UnsafeMutableRawPointer
+    /// The number of bytes.
+    public let byteCount: Int
+    private let budget: MemoryBudget?
+
+    /// Allocates zeroed bytes.
+    /// - Parameter byteCount: 0 or more; nothing about it need be trusted.
+    /// - Parameter budget: what to count them against; `nil` for small, constant buffers.
+    /// - Throws: `AllocationError` if the budget or the system has not that much.
+    /// - Precondition: `byteCount >= 0`.
+    public init(byteCount: Int, budget: MemoryBudget? = nil) throws(AllocationError) {
+        precondition(byteCount >= 0, "a buffer of \(byteCount) bytes")
+        try budget?.reserve(byteCount)
+        var pointer: UnsafeMutableRawPointer?
+        let status = unsafe posix_memalign(&pointer, Self.alignment, max(byteCount, 1))
+        guard status == 0, let allocated = unsafe pointer else {
+            budget?.release(byteCount)
+            throw .refused(requestedByteCount: byteCount)
+        }
+        // Never hand out what an earlier owner left: it could end up in a file.
+        unsafe allocated.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+        unsafe base = allocated
+        self.byteCount = byteCount
+        self.budget = budget
+    }
+
+    deinit {
+        unsafe free(base)
+        budget?.release(byteCount)
+    }
+
+    /// Calls `body` with the bytes.
+    public func withBytes<Result: ~Copyable, Failure: Error>(
+        _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let bytes = unsafe UnsafeRawBufferPointer(start: base, count: byteCount)
+        let span = unsafe RawSpan(_unsafeBytes: bytes)
+        return try body(span)
+    }
+
+    /// Calls `body` with the bytes, to change them.
+    public mutating func withMutableBytes<Result: ~Copyable, Failure: Error>(
+        _ body: (inout MutableRawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+        var span = unsafe MutableRawSpan(_unsafeBytes: bytes)
+        return try body(&span)
+    }
+
+    /// Calls `body` with the first `count` bytes, to change them.
+    /// - Precondition: `0 <= count <= byteCount`.
+    public mutating func withMutablePrefix<Result: ~Copyable, Failure: Error>(
+        _ count: Int,
+        _ body: (inout MutableRawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(0...byteCount ~= count, "\(count) of \(byteCount) bytes")
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
+        var span = unsafe MutableRawSpan(_unsafeBytes: bytes)
+        return try body(&span)
+    }
+}
