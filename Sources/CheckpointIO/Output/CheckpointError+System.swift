@@ -39,12 +39,15 @@ extension CheckpointError {
     }
 }
 
-extension MemoryBudget {
+extension AlignedBuffer {
     /// Allocates a buffer, with the error of this module if there is no memory.
     /// - Throws: `limit.memory`.
-    package func buffer(byteCount: Int) throws(CheckpointError) -> AlignedBuffer {
+    package static func allocate(
+        byteCount: Int,
+        budget: MemoryBudget?
+    ) throws(CheckpointError) -> AlignedBuffer {
         do {
-            return try AlignedBuffer(byteCount: byteCount, budget: self)
+            return try AlignedBuffer(byteCount: byteCount, budget: budget)
         } catch {
             throw CheckpointError(error)
         }

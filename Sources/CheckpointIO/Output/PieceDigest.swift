@@ -57,12 +57,10 @@ public struct PieceDigest: Hashable, Sendable {
         let end = min((index + 1) * pieceByteCount, byteCount)
         // A part at a time stays in the second-level cache between reading and hashing.
         let partByteCount = 256 << 10
-        var part: AlignedBuffer
-        do {
-            part = try AlignedBuffer(byteCount: min(partByteCount, byteCount), budget: budget)
-        } catch {
-            throw CheckpointError(error)
-        }
+        var part = try AlignedBuffer.allocate(
+            byteCount: min(partByteCount, byteCount),
+            budget: budget
+        )
         var hash = SHA256()
         var offset = index * pieceByteCount
         while offset < end {

@@ -140,6 +140,14 @@ public struct SafetensorsLayout: Sendable {
         headerByteCount + dataByteCount + lateTensors.reduce(0) { $0 + $1.maximumByteCount }
     }
 
+    /// Where the header ends and each tensor begins, in bytes from the start of the file.
+    ///
+    /// Where to cut a file so that each tensor can be unpacked singly; see `ZstdWriter`.
+    public var boundaries: [Int] {
+        entries.map { headerByteCount + $0.byteRange.lowerBound }
+            + [headerByteCount + dataByteCount]
+    }
+
     /// The place of an ordinary tensor in `entries`.
     public func position(of name: Name) -> Int? { positions[name] }
 

@@ -1,0 +1,243 @@
+internal import Synchronization
+public import Tensors
+
+/// The unpacked content of a zstd file, readable at any place.
+///
+/// Frames are found through the seek table, or from block to block where there is none. Frames of
+/// up to 8 MiB are unpacked whole, on the threads that read them, and the last few are kept; so a
+/// file of small frames (as `ZstdWriter` makes) gives single tensors at the price of their frames.
+/// A larger frame is unpacked from its start on, keeping the last 32 MiB: fast only for readers who
+/// go through it roughly in order.
+public final class ZstdFile: ByteSource {
+    /// The name of the packed file.
+    public var fileName: String { packed.fileName }
+    /// The length of the unpacked file.
+    public let byteCount: Int
+    /// The length of the packed file.
+    public let packedByteCount: Int
+
+    let packed: any ByteSource
+    let table: ZstdFrameTable
+    let budget: MemoryBudget?
+    private let slots: [Slot]
+    private let window: ZstdWindow
+    private let decoders = DecoderPool()
+    private let decodedBytes = Atomic<Int>(0)
+
+    /// Frames of up to this many bytes are unpacked whole.
+    static let smallFrameByteCount = 8 << 20
+
+    /// Opens a packed file: reads and checks all frame headers and the seek table, unpacks nothing.
+    /// - Parameters:
+    ///   - packed: the file.
+    ///   - budget: what buffers are counted against.
+    /// - Throws: `file.empty`, and every `zstd.…` that shows without unpacking.
+    public init(
+        _ packed: any ByteSource,
+        budget: MemoryBudget? = nil
+    ) throws(CheckpointError) {
+        self.packed = packed
+        self.budget = budget
+        packedByteCount = packed.byteCount
+        do throws(CheckpointError) {
+            table = try Self.frames(of: packed)
+        } catch {
+            throw error.inFile(packed.fileName)
+        }
+        byteCount = table.contentByteCount
+        slots = (0..<8).map { _ in Slot() }
+        window = ZstdWindow(packed, budget: budget)
+    }
+
+    /// The number of frames with content.
+    public var frameCount: Int { table.frames.count }
+
+    /// How many bytes have been unpacked so far, those thrown away included.
+    package var decodedByteCount: Int {
+        decodedBytes.load(ordering: .relaxed) + window.decodedByteCount
+    }
+
+    /// Returns how many packed bytes the frames take that hold a part of the unpacked file.
+    ///
+    /// A frame that holds more than the part counts in proportion.
+    /// - Precondition: the range lies within the file.
+    public func packedByteCount(of range: Range<Int>) -> Int {
+        guard !range.isEmpty else { return 0 }
+        var sum = 0.0
+        var index = table.index(holding: range.lowerBound)
+        while index < table.frames.count {
+            let frame = table.frames[index]
+            guard frame.content.lowerBound < range.upperBound else { break }
+            let share = frame.content.clamped(to: range).count
+            sum += Double(frame.packed.count) * Double(share) / Double(frame.content.count)
+            index += 1
+        }
+        return Int(sum.rounded())
+    }
+
+    /// Fills `bytes` from the byte at `offset` of the unpacked file on.
+    /// - Throws: what reading the packed file throws; `zstd.corrupt`, `.checksum`, `.size`,
+    ///   `.truncated`, `limit.memory`.
+    public func read(at offset: Int, into bytes: inout MutableRawSpan) throws(CheckpointError) {
+        precondition(
+            offset >= 0 && bytes.byteCount <= byteCount - offset,
+            "\(bytes.byteCount) bytes at \(offset) of \(byteCount)"
+        )
+        do throws(CheckpointError) {
+            var done = 0
+            while done < bytes.byteCount {
+                let place = offset + done
+                let index = table.index(holding: place)
+                let frame = table.frames[index]
+                let count = min(bytes.byteCount - done, frame.content.upperBound - place)
+                var part = bytes._mutatingExtracting(done..<done + count)
+                let start = place - frame.content.lowerBound
+                if frame.isSmall {
+                    try readSmall(index, from: start, into: &part)
+                } else {
+                    try window.read(frame, index: index, from: start, into: &part)
+                }
+                done += count
+            }
+        } catch {
+            throw error.inFile(fileName)
+        }
+    }
+
+    /// Unpacks everything once and checks it: sizes, checksums, ends of frames.
+    /// - Parameter parallel: for the frames of up to 8 MiB; a larger one is one thread's work.
+    /// - Throws: the first defect in order of the file.
+    public func verify(parallel: ParallelLoop = .serial) throws(CheckpointError) {
+        do throws(CheckpointError) {
+            try parallel.forEach(table.frames.count) { index throws(CheckpointError) in
+                let frame = self.table.frames[index]
+                if frame.isSmall {
+                    var content = try AlignedBuffer.allocate(
+                        byteCount: frame.content.count,
+                        budget: self.budget
+                    )
+                    try content.withMutableBytes {
+                        (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                        try self.decode(frame, into: &bytes)
+                    }
+                } else {
+                    try ZstdWindow.verify(frame, of: self.packed, budget: self.budget)
+                }
+            }
+        } catch {
+            throw error.inFile(fileName)
+        }
+    }
+
+    // MARK: Frames that are unpacked whole
+
+    /// One frame that was unpacked lately; threads that want the same one wait for the first.
+    private final class Slot: Sendable {
+        struct Content: ~Copyable {
+            var frameIndex: Int?
+            var buffer: AlignedBuffer
+        }
+
+        let content: Mutex<Content?> = Mutex(nil)
+    }
+
+    private func readSmall(
+        _ index: Int,
+        from start: Int,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        let frame = table.frames[index]
+        if bytes.byteCount == frame.content.count { return try decode(frame, into: &bytes) }
+        // Neighbours go to different slots, so threads at work side by side do not wait.
+        let slot = slots[index % slots.count]
+        // The target goes into the lock as a buffer, since a span may not be captured there.
+        try unsafe bytes.withUnsafeMutableBytes { (target) throws(CheckpointError) in
+            let target = unsafe target
+            try slot.content.withLock { (content: inout Content?) throws(CheckpointError) in
+                try self.fill(&content, with: index)
+                content?.buffer.withBytes { unpacked in
+                    let part = unpacked.extracting(start..<start + target.count)
+                    unsafe part.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+                }
+            }
+        }
+    }
+
+    private typealias Content = Slot.Content
+
+    private func fill(
+        _ content: inout Content?,
+        with index: Int
+    ) throws(CheckpointError) {
+        let frame = table.frames[index]
+        if content?.frameIndex == index { return }
+        if content == nil || (content?.buffer.byteCount ?? 0) < frame.content.count {
+            content = nil
+            content = Content(
+                frameIndex: nil,
+                buffer: try AlignedBuffer.allocate(byteCount: frame.content.count, budget: budget)
+            )
+        }
+        content?.frameIndex = nil
+        try content?.buffer.withMutablePrefix(frame.content.count) {
+            (bytes: inout MutableRawSpan) throws(CheckpointError) in
+            try self.decode(frame, into: &bytes)
+        }
+        content?.frameIndex = index
+    }
+
+    private func decode(
+        _ frame: ZstdFrameTable.Frame,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        let decoder = try decoders.take(budget: budget)
+        try decoder.decode(frame, of: packed, into: &bytes)
+        decoders.giveBack(decoder)
+        decodedBytes.wrappingAdd(frame.content.count, ordering: .relaxed)
+    }
+
+    private static func frames(
+        of packed: any ByteSource
+    ) throws(CheckpointError) -> ZstdFrameTable {
+        guard packed.byteCount > 0 else {
+            throw CheckpointError(.fileEmpty, "the file is empty")
+        }
+        if let table = try ZstdSeekTable.read(packed) { return table }
+        var walker = ZstdFrameWalker(packed)
+        let table = try walker.table()
+        if let last = walker.lastSkippable, last.magic == ZstdSeekTable.frameMagic {
+            throw ZstdSeekTable.error("its size and count disagree", at: last.range.lowerBound)
+        }
+        return table
+    }
+}
+
+extension ZstdFrameTable.Frame {
+    /// Whether the frame is unpacked whole. One that takes more packed than unpacked by far is not:
+    /// its size was not limited by its content.
+    var isSmall: Bool {
+        content.count <= ZstdFile.smallFrameByteCount
+            && packed.count <= ZstdFile.smallFrameByteCount + (64 << 10)
+    }
+}
+
+/// Decoders that nobody uses now.
+private final class DecoderPool: Sendable {
+    /// A decoder on its way from one user to the next.
+    private struct Idle: @unchecked Sendable {
+        // Whoever takes it out of the list has it alone.
+        let decoder: ZstdDecoder
+    }
+
+    private let idle = Mutex<[Idle]>([])
+
+    func take(budget: MemoryBudget?) throws(CheckpointError) -> ZstdDecoder {
+        if let idle = idle.withLock({ $0.popLast() }) { return idle.decoder }
+        return try ZstdDecoder(budget: budget)
+    }
+
+    func giveBack(_ decoder: ZstdDecoder) {
+        let returned = Idle(decoder: decoder)
+        idle.withLock { $0.append(returned) }
+    }
+}
