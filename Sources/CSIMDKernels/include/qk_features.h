@@ -6,9 +6,9 @@
 /// Instruction sets a kernel variant may need. A set bit means: the processor has it and the
 /// operating system saves its registers.
 enum {
-    QK_FEATURE_AVX2 = 1 << 0,       // AVX2, FMA, F16C
-    QK_FEATURE_AVX512 = 1 << 1,     // F, BW, DQ, VL
-    QK_FEATURE_AVX512VBMI = 1 << 2,
+    QK_FEATURE_AVX2 = 1 << 0,       // AVX, AVX2, FMA, F16C, BMI1, BMI2, POPCNT
+    QK_FEATURE_AVX512 = 1 << 1,     // F, BW, DQ, VL, CD; never without AVX2
+    QK_FEATURE_AVX512VBMI = 1 << 2, // the bits below never without AVX512
     QK_FEATURE_AVX512VNNI = 1 << 3,
     QK_FEATURE_AVX512BF16 = 1 << 4,
     QK_FEATURE_NEON = 1 << 5,

@@ -1,0 +1,18 @@
+#ifndef QK_ABSMAX_BITS_H
+#define QK_ABSMAX_BITS_H
+
+#include "float_convert.h"
+
+/// Returns the bits of the largest magnitude of elements start ..< start + count, as float32. The
+/// order of the bits is that of the magnitudes, with infinity and then the NaNs at the end.
+static inline uint32_t qk_absmax_bits(const void *input, qk_float_type type, size_t start,
+                                      size_t count) {
+    uint32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = qk_load_bits(input, type, start + i) & 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest;
+}
+
+#endif

@@ -1,0 +1,72 @@
+internal import CSIMDKernels
+
+/// What a variant of a kernel family is called and what it needs.
+package struct KernelVariant: Hashable, Sendable, CustomStringConvertible {
+    /// Unique in the family: the instruction set, with a suffix if the family has several for it.
+    package let name: String
+    /// The name of `KernelSelection` it belongs to.
+    package let instructionSet: String
+    /// The features the host must have.
+    package let requiredFeatures: HostFeatures
+
+    package var description: String { name }
+}
+
+/// One variant of a family of C functions that compute the same bits with different instructions.
+///
+/// A family is a struct that holds a variant and its function, reads its list from C, and wraps the
+/// function in a call that checks all sizes. Calls run on the calling thread, allocate nothing, and
+/// may run at the same time on any number of threads.
+package protocol Kernel: Sendable, CustomStringConvertible {
+    /// All variants compiled for this architecture, best first, generic last.
+    static var compiled: [Self] { get }
+    /// The variant in use: the best of the set that `KernelSelection.name` names.
+    static var selected: Self { get }
+    /// This variant's name and needs.
+    var variant: KernelVariant { get }
+}
+
+extension Kernel {
+    /// The variants this host can run, best first, generic last.
+    package static var supported: [Self] {
+        compiled.filter { HostFeatures.host.isSuperset(of: $0.variant.requiredFeatures) }
+    }
+
+    /// Returns the supported variant with this name, or the best one of the instruction set with
+    /// this name; nil if there is none.
+    package static func named(_ name: String) -> Self? {
+        supported.first { $0.variant.name == name }
+            ?? supported.first { $0.variant.instructionSet == name }
+    }
+
+    /// Returns what `selected` is to be.
+    static func preferred() -> Self {
+        guard let kernel = named(KernelSelection.name) else {
+            preconditionFailure("\(Self.self) has no variant for \(KernelSelection.name)")
+        }
+        return kernel
+    }
+
+    package var name: String { variant.name }
+    package var description: String { variant.name }
+}
+
+extension KernelVariant {
+    init(_ variant: qk_variant) {
+        unsafe self.init(
+            name: String(cString: variant.name),
+            instructionSet: String(cString: variant.instruction_set),
+            requiredFeatures: HostFeatures(rawValue: variant.features)
+        )
+    }
+}
+
+/// Returns the entries of a family's C table, as the accessor gives it, turned into Swift values.
+func compiledEntries<Entry, Value>(
+    _ entries: (UnsafeMutablePointer<Int>) -> UnsafePointer<Entry>?,
+    _ make: (Entry) -> Value
+) -> [Value] {
+    var count = 0
+    let table = unsafe UnsafeBufferPointer(start: entries(&count), count: count)
+    return unsafe table.map(make)
+}
