@@ -1,7 +1,8 @@
 /// The processor quota of the control group that the process runs in (Linux, cgroup v2 and v1).
 enum CgroupQuota {
-    /// Returns the quota in whole cores, rounded up; nil if there is none. `read` gives the text of a
-    /// file, or nil if there is no such file.
+    /// Returns the quota in whole cores, rounded up; nil if there is none.
+    ///
+    /// `read` gives the text of a file, or nil if there is no such file.
     static func coreCount(read: (String) -> String?) -> Int? {
         guard let membership = read("/proc/self/cgroup") else { return nil }
         var lowest: Int?
