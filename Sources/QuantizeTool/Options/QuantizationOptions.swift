@@ -1,0 +1,143 @@
+internal import ArgumentParser
+
+/// What becomes of the weights, as the command line says it.
+struct QuantizationOptions: ParsableArguments {
+    /// The formats that can be written.
+    enum Format: String, CaseIterable, ExpressibleByArgument, Sendable {
+        case nf4
+        case fp4
+        case int8
+        case int8Blockwise = "int8-blockwise"
+    }
+
+    /// How the scale of a block is found.
+    enum ScaleRule: String, CaseIterable, ExpressibleByArgument, Sendable {
+        case absmax
+        case search
+    }
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The format of quantized weights.",
+            discussion: """
+                nf4 and fp4 have 4 bits, int8 one scale a row (LLM.int8); transformers opens all \
+                three. int8-blockwise is this package's own.
+                """,
+            valueName: "format"
+        )
+    )
+    var type = Format.nf4
+
+    @Flag(name: .long, help: "Quantize the scales too, which saves 0.37 bits a weight at 64.")
+    var doubleQuant = false
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Weights that share a scale: 32, 64, 128 … 4096. transformers expects 64 (default).",
+            valueName: "n"
+        )
+    )
+    var blockSize: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How each block's scale is found: absmax, or search for the least squared error.",
+            discussion: "The file has the same format; absmax is bit-equal to bitsandbytes.",
+            valueName: "rule"
+        )
+    )
+    var scale = ScaleRule.absmax
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Leave modules as they are whose name matches; may be repeated.",
+            valueName: "regex"
+        )
+    )
+    var skip: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Quantize only modules whose name matches; may be repeated.",
+            valueName: "regex"
+        )
+    )
+    var only: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Another format for modules whose name matches, such as 'down_proj=int8'.",
+            discussion: "May be repeated; the first that matches counts. 'none' leaves them.",
+            valueName: "regex=format"
+        )
+    )
+    var tensorType: [TensorTypeRule] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The type of weights that stay floats: f32, bf16 or f16; default: as they are.",
+            valueName: "type"
+        )
+    )
+    var dtype: FloatType?
+
+    @Flag(
+        name: .long,
+        help: "Store weights with NaN or infinity unquantized instead of refusing them."
+    )
+    var keepNonfinite = false
+
+    @Flag(
+        name: .long,
+        help: "Take any safetensors model: quantize every matrix, check nothing by config.json."
+    )
+    var anyArchitecture = false
+
+    func validate() throws {
+        if let blockSize {
+            guard (32...4096).contains(blockSize), blockSize.nonzeroBitCount == 1 else {
+                throw ValidationError(
+                    "--block-size takes 32, 64, 128, 256, 512, 1024, 2048 or 4096, not \(blockSize)"
+                )
+            }
+        }
+        let is4Bit = type == .nf4 || type == .fp4
+        if doubleQuant && !is4Bit {
+            throw ValidationError("--double-quant goes with nf4 and fp4, not with \(type.rawValue)")
+        }
+        if type == .int8 && blockSize != nil {
+            throw ValidationError("--block-size does not go with int8, whose scales are the rows'")
+        }
+        if scale == .search && !is4Bit {
+            throw ValidationError("--scale search goes with nf4 and fp4, not with \(type.rawValue)")
+        }
+        for (option, patterns) in [("--skip", skip), ("--only", only)] {
+            for pattern in patterns where (try? Regex(pattern)) == nil {
+                throw ValidationError("\(option): '\(pattern)' is not a regular expression")
+            }
+        }
+    }
+}
+
+/// A floating-point type, named as the formats or as Python name it.
+enum FloatType: String, CaseIterable, ExpressibleByArgument, Sendable {
+    case f32
+    case bf16
+    case f16
+
+    init?(argument: String) {
+        switch argument {
+        case "f32", "float32", "F32": self = .f32
+        case "bf16", "bfloat16", "BF16": self = .bf16
+        case "f16", "float16", "F16": self = .f16
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,117 @@
+internal import ArgumentParser
+
+/// The options of every subcommand.
+struct SharedOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Threads to work with; the result is the same with any number.",
+            discussion: "Default: one for each processor this process may use.",
+            valueName: "n"
+        )
+    )
+    var threads: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Seed of random numbers. Conversions use none.",
+            valueName: "n"
+        )
+    )
+    var seed: UInt64 = 0
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Memory for large buffers, such as 500MB or 2GiB.",
+            discussion: "Default: half of the machine's, at most what its limits allow.",
+            valueName: "size"
+        )
+    )
+    var memoryLimit: ByteSize?
+
+    @Flag(name: .long, help: "Write exactly one JSON object to standard output.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "Say nothing on standard error but errors.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Say more on standard error.")
+    var verbose = false
+
+    @Flag(name: .long, help: "Draw no progress.")
+    var noProgress = false
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Also write the result to a file: .html, .md or .json.",
+            valueName: "file"
+        ),
+        completion: .file(extensions: ["html", "md", "json"])
+    )
+    var report: String?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
+        }
+        if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
+        if let report, ReportFormat(fileName: report) == nil {
+            throw ValidationError("--report writes .html, .md or .json, not '\(report)'")
+        }
+    }
+}
+
+/// The options of the subcommands that write a checkpoint.
+struct OutputOptions: ParsableArguments {
+    @Flag(name: .long, help: "Check everything and show the plan, but write nothing.")
+    var dryRun = false
+
+    @Flag(name: .long, help: "Replace what is at the destination.")
+    var force = false
+
+    @Flag(
+        name: .long,
+        help: ArgumentHelp(
+            "Go on with a run that was stopped.",
+            discussion: "Inputs and options must be the same; so will be the bytes written."
+        )
+    )
+    var resume = false
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Start another file where one would grow beyond this, such as 5GB.",
+            valueName: "size"
+        )
+    )
+    var maxShardSize: ByteSize?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Write .safetensors.zst, at a level from 1 to 19.",
+            discussion: "`--zstd=LEVEL`, or `--zstd` alone for level 3.",
+            valueName: "level"
+        )
+    )
+    var zstd: Int?
+
+    @Flag(
+        name: .long,
+        help: "Read shards through symbolic links that leave the model's folder."
+    )
+    var followLinks = false
+
+    func validate() throws {
+        if let zstd, !(1...19).contains(zstd) {
+            throw ValidationError("--zstd takes a level from 1 to 19, not \(zstd)")
+        }
+        if dryRun && resume {
+            throw ValidationError("--dry-run writes nothing, so there is nothing to --resume")
+        }
+    }
+}

@@ -1,0 +1,116 @@
+/// The error of each quantized tensor over the layers of the model, a line for each kind of module.
+struct LayerErrorPlot: Plot {
+    /// One module kind, such as `q_proj`, and its error in each layer that has it.
+    struct Series: Sendable {
+        let name: String
+        var points: [(layer: Int, error: Double)]
+    }
+
+    let series: [Series]
+    let title = "Error by layer"
+
+    /// Groups tensors by kind; nil if no tensor belongs to a numbered layer.
+    init?(_ tensors: [(name: String, error: Double)]) {
+        var series: [Series] = []
+        for (name, error) in tensors where error.isFinite {
+            guard let (layer, kind) = LayerErrorPlot.place(of: name) else { continue }
+            if let index = series.firstIndex(where: { $0.name == kind }) {
+                series[index].points.append((layer, error))
+            } else {
+                series.append(Series(name: kind, points: [(layer, error)]))
+            }
+        }
+        guard !series.isEmpty else { return nil }
+        for index in series.indices { series[index].points.sort { $0.layer < $1.layer } }
+        self.series = series
+    }
+
+    /// Splits `model.layers.7.mlp.up_proj.weight` into 7 and `up_proj`; nil without a number.
+    static func place(of name: String) -> (layer: Int, kind: String)? {
+        var parts = name.split(separator: ".").map(String.init)
+        if parts.last == "weight" { parts.removeLast() }
+        guard let index = parts.firstIndex(where: { Int($0) != nil }),
+            let layer = Int(parts[index]), let kind = parts.last, index < parts.count - 1
+        else { return nil }
+        // Experts have numbers of their own; they share a line with their siblings' kind.
+        return (layer, kind)
+    }
+
+    var explanation: String {
+        let all = series.flatMap { $0.points.map(\.error) }
+        let range =
+            "\(Quantity.significant(all.min(), 3)) to \(Quantity.significant(all.max(), 3))"
+        return "Relative root mean square error of each quantized tensor by layer, from \(range), "
+            + "for \(series.map(\.name).joined(separator: ", "))."
+    }
+
+    var table: TextTable {
+        var table = TextTable(columns: [.number("layer")] + series.map { .number($0.name) })
+        let layers = Set(series.flatMap { $0.points.map(\.layer) }).sorted()
+        for layer in layers {
+            let cells = series.map { series in
+                Quantity.significant(series.points.first { $0.layer == layer }?.error, 3)
+            }
+            table.rows.append(["\(layer)"] + cells)
+        }
+        return table
+    }
+
+    var drawing: SVGDrawing {
+        var drawing = SVGDrawing(width: 760, height: 330)
+        let frame = (left: 66.0, right: 620.0, top: 16.0, bottom: 280.0)
+        let errors = series.flatMap { $0.points.map(\.error) }
+        let layers = series.flatMap { $0.points.map(\.layer) }
+        let low = errors.min() ?? 0
+        let high = errors.max() ?? 1
+        let margin = max((high - low) * 0.08, high * 0.01)
+        let axis = Axis(covering: max(0, low - margin)...(high + margin))
+        let lastLayer = max(layers.max() ?? 0, 1)
+
+        func x(_ layer: Int) -> Double {
+            frame.left + 14 + (frame.right - frame.left - 28) * Double(layer) / Double(lastLayer)
+        }
+        func y(_ error: Double) -> Double {
+            frame.bottom - (frame.bottom - frame.top) * axis.position(of: error)
+        }
+
+        for (tick, label) in zip(axis.ticks, axis.labels) {
+            drawing.line(from: (frame.left, y(tick)), to: (frame.right, y(tick)), "grid")
+            drawing.text(label, x: frame.left - 8, y: y(tick) + 4, anchor: .end)
+        }
+        let stride = max(1, (lastLayer + 12) / 12)
+        for layer in Swift.stride(from: 0, through: lastLayer, by: stride) {
+            drawing.text("\(layer)", x: x(layer), y: frame.bottom + 18, anchor: .middle)
+        }
+        drawing.text("layer", x: (frame.left + frame.right) / 2, y: 320, anchor: .middle)
+        drawing.text(
+            "relative RMSE",
+            x: 14,
+            y: (frame.top + frame.bottom) / 2,
+            anchor: .middle,
+            isTurned: true
+        )
+        for (index, series) in series.enumerated() {
+            let points = series.points.map { (x: x($0.layer), y: y($0.error)) }
+            drawing.polyline(points, "curve series-\(index % 8)")
+            for (point, position) in zip(series.points, points) {
+                let tip =
+                    "\(series.name), layer \(point.layer): "
+                    + Quantity.significant(point.error, 4)
+                drawing.mark(index, at: position, tip: tip)
+            }
+            // The legend holds what fits; all the kinds are in the table.
+            let row = Double(index)
+            if index < 13 {
+                drawing.mark(index, at: (640, 26 + row * 20))
+                drawing.text(
+                    TextTable.shortened(series.name, to: 16),
+                    x: 652,
+                    y: 30 + row * 20,
+                    "label ink"
+                )
+            }
+        }
+        return drawing
+    }
+}

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import QuantizeTool
-
-@Suite struct ToolSmokeTests {}
