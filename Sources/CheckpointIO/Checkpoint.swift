@@ -11,6 +11,8 @@ public struct Checkpoint: Sendable {
         /// Takes tensors as they come: any architecture, no check against `config.json`, which
         /// may be missing.
         public var allowsAnyArchitecture: Bool
+        /// Makes the tokenizer files of a GGUF file; one that is not known is refused then.
+        public var readsTokenizer = true
 
         /// Makes options; by default the strict ones.
         public init(followsLinks: Bool = false, allowsAnyArchitecture: Bool = false) {

@@ -112,6 +112,7 @@ extension CheckpointError {
         // Tokenizers
         case tokenizerCount = "tokenizer.count"
         case tokenizerVocab = "tokenizer.vocab"
+        case tokenizerMerge = "tokenizer.merge"
         case tokenizerUnsupported = "tokenizer.unsupported"
         // Writing
         case outputExists = "output.exists"

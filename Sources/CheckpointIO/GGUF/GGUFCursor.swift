@@ -126,26 +126,7 @@ struct GGUFCursor {
         if position >= windowStart, end <= windowStart + window.count { return }
         let length = min(Self.windowByteCount, source.byteCount - position)
         precondition(count <= length, "\(count) bytes at \(position), only \(length) there")
-        window = try source.bytes(at: position, count: length)
+        window = try source.bytes(in: position..<position + length)
         windowStart = position
-    }
-}
-
-extension ByteSource {
-    /// Returns `count` bytes from `offset` on.
-    /// - Precondition: the range lies within the file, and is small enough to be held.
-    func bytes(at offset: Int, count: Int) throws(CheckpointError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var failure: CheckpointError?
-        unsafe bytes.withUnsafeMutableBytes { buffer in
-            var span = unsafe MutableRawSpan(_unsafeBytes: buffer)
-            do throws(CheckpointError) {
-                try read(at: offset, into: &span)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return bytes
     }
 }

@@ -7,6 +7,8 @@ struct GGUFElements: ElementSource {
     let source: any ByteSource
     let tensor: GGUFTensor
     let rowOrder: GGUFRowOrder
+    /// Whether the file has float32 values plus 1, to be undone.
+    let isOffset: Bool
 
     /// Bytes of packed blocks decoded at a time: small enough to stay in the cache.
     private static let chunkByteCount = 1 << 16
@@ -20,9 +22,20 @@ struct GGUFElements: ElementSource {
         )
         if rowOrder == .same {
             try readInFileOrder(range, into: &bytes)
-            return
+        } else {
+            try readRows(range, into: &bytes)
         }
-        let rowLength = tensor.rowLength
+        if isOffset { subtractOne(from: &bytes) }
+    }
+
+    /// Reads elements row by row, each from its place in the file.
+    private func readRows(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        let elementByteCount = tensor.elementDType.bitCount / 8
+        // The elements of a vector are its rows.
+        let rowLength = tensor.elementCount / tensor.shape[0]
         var index = range.lowerBound
         while index < range.upperBound {
             let (row, column) = index.quotientAndRemainder(dividingBy: rowLength)
@@ -77,8 +90,7 @@ struct GGUFElements: ElementSource {
         let size = tensor.type.blockByteCount
         let start = tensor.bytes.lowerBound
         let packed = try source.bytes(
-            at: start + range.lowerBound * size,
-            count: range.count * size
+            in: start + range.lowerBound * size..<start + range.upperBound * size
         )
         unsafe packed.withUnsafeBytes { buffer in
             let blocks = unsafe RawSpan(_unsafeBytes: buffer)
@@ -105,6 +117,19 @@ struct GGUFElements: ElementSource {
         if let failure { throw failure }
         for (place, byte) in whole[range.lowerBound * 4..<range.upperBound * 4].enumerated() {
             bytes.storeBytes(of: byte, toByteOffset: place, as: UInt8.self)
+        }
+    }
+
+    /// Subtracts 1 from little-endian float32 numbers.
+    private func subtractOne(from bytes: inout MutableRawSpan) {
+        for place in stride(from: 0, to: bytes.byteCount, by: 4) {
+            let bits = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: place, as: UInt32.self)
+            let number = Float(bitPattern: UInt32(littleEndian: bits)) - 1
+            bytes.storeBytes(
+                of: number.bitPattern.littleEndian,
+                toByteOffset: place,
+                as: UInt32.self
+            )
         }
     }
 }

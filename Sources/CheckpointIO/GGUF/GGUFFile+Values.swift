@@ -51,7 +51,7 @@ extension GGUFFile {
         guard case .string(let place) = entry.value else {
             throw entry.wrongType(expected: "string", file: source.fileName)
         }
-        let bytes = try source.bytes(at: place.lowerBound, count: place.count)
+        let bytes = try source.bytes(in: place)
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -67,7 +67,7 @@ extension GGUFFile {
     public func strings(_ key: Name) throws(CheckpointError) -> GGUFStrings? {
         guard let (count, place, _) = try array(key, of: [.string]) else { return nil }
         try checkHoldable(place, key: key)
-        let bytes = try source.bytes(at: place.lowerBound, count: place.count)
+        let bytes = try source.bytes(in: place)
         guard let strings = GGUFStrings(bytes: bytes, count: count) else {
             throw CheckpointError(
                 .fileChanged,

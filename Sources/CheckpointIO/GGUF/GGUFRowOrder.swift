@@ -4,14 +4,14 @@ enum GGUFRowOrder: Hashable, Sendable {
     case same
     /// The two halves of each head interleaved, as files of the llama architecture have the query
     /// and key projections: within a head of `d` rows, row `2j + t` of the file is row `t·d/2 + j`.
-    case interleavedHalves(headCount: Int, rowsPerHead: Int)
+    case interleavedHalves(rowsPerHead: Int)
 
     /// Returns the row of the file that is row `row` for Hugging Face.
     func fileRow(of row: Int) -> Int {
         switch self {
         case .same:
             return row
-        case .interleavedHalves(_, let rowsPerHead):
+        case .interleavedHalves(let rowsPerHead):
             let (head, place) = row.quotientAndRemainder(dividingBy: rowsPerHead)
             let half = rowsPerHead / 2
             return head * rowsPerHead + place % half * 2 + place / half
