@@ -25,8 +25,9 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     private let budget: MemoryBudget?
 
     /// Allocates zeroed bytes.
-    /// - Parameter byteCount: 0 or more; nothing about it need be trusted.
-    /// - Parameter budget: what to count them against; `nil` for small, constant buffers.
+    /// - Parameters:
+    ///   - byteCount: 0 or more; it need not be trusted otherwise.
+    ///   - budget: what to count them against; `nil` for small, constant buffers.
     /// - Throws: `AllocationError` if the budget or the system has not that much.
     /// - Precondition: `byteCount >= 0`.
     public init(byteCount: Int, budget: MemoryBudget? = nil) throws(AllocationError) {

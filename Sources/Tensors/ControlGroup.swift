@@ -9,8 +9,9 @@ internal import Darwin
 /// The memory limits of Linux control groups.
 enum ControlGroup {
     /// Returns the smallest limit of the process's groups and all groups above them.
-    /// - Parameter membership: the text of `/proc/self/cgroup`: lines `ID:CONTROLLERS:PATH`.
-    /// - Parameter readingFile: returns the text of a file, or `nil` if there is none.
+    ///
+    /// `membership` is the text of `/proc/self/cgroup`, lines `ID:CONTROLLERS:PATH`;
+    /// `readingFile` returns the text of a file, or `nil` if there is none.
     static func memoryLimitByteCount(
         membership: String,
         readingFile: (String) -> String?

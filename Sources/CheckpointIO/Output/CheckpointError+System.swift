@@ -9,9 +9,8 @@ internal import Darwin
 #endif
 
 extension CheckpointError {
-    /// Makes the error of a failed system call.
-    /// - Parameter number: the error number it left.
-    /// - Parameter action: what was being done, for example `"write"`.
+    /// Returns the error of a failed system call: the error number that it left, and what was
+    /// being done, for example `"write"`.
     static func systemCall(_ number: Int32, _ action: String, file: String) -> CheckpointError {
         let hint: String? =
             switch number {

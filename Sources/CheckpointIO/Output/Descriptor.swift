@@ -136,7 +136,9 @@ final class Descriptor: Sendable {
         }
     }
 
-    /// Brings everything written to the medium. A failure is final: the pages may be gone, and a
+    /// Brings everything written to the medium.
+    ///
+    /// A failure is final: the pages may be gone, and a
     /// second attempt would report success.
     func synchronize() throws(CheckpointError) {
         let failure = cs_synchronize(number)

@@ -20,8 +20,9 @@ public struct Fingerprint: Hashable, Sendable {
     public private(set) var fields: [Field]
 
     /// Makes a fingerprint; inputs are added with `addInput`.
-    /// - Parameter toolVersion: of the program that decides the bytes.
-    /// - Parameter options: those that change bytes, in a fixed order; not the number of threads.
+    /// - Parameters:
+    ///   - toolVersion: of the program that decides the bytes.
+    ///   - options: those that change bytes, in a fixed order; not the number of threads.
     public init(toolVersion: String, options: [Field]) {
         fields =
             [
@@ -31,9 +32,11 @@ public struct Fingerprint: Hashable, Sendable {
     }
 
     /// Adds an input file.
-    /// - Parameter name: below the input folder.
-    /// - Parameter modified: seconds and nanoseconds of the last change, in any fixed spelling.
-    /// - Parameter headerDigest: the SHA-256 of its header; see `PieceDigest.sha256(of:)`.
+    /// - Parameters:
+    ///   - name: below the input folder.
+    ///   - byteCount: its length.
+    ///   - modified: seconds and nanoseconds of the last change, in any fixed spelling.
+    ///   - headerDigest: the SHA-256 of its header; see `PieceDigest.sha256(of:)`.
     public mutating func addInput(
         name: String,
         byteCount: Int,

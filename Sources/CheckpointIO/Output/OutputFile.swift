@@ -24,8 +24,7 @@ public final class OutputFile: ByteSource {
         var isFinished = false
     }
 
-    /// Takes a file that was just created.
-    /// - Parameter byteCount: the length if it is known, which is reserved at once.
+    /// Takes a file that was just created; a length that is known is reserved at once.
     init(_ descriptor: Descriptor, finalMode: mode_t, byteCount: Int?) throws(CheckpointError) {
         fileName = descriptor.name
         self.descriptor = descriptor

@@ -73,8 +73,9 @@ extension OutputFolder {
         return kept
     }
 
-    /// Whether a later run could use what is there: not after an error that comes again, and not
-    /// if there is nothing yet. A run that was stopped can always go on.
+    /// Whether a later run could use what is there.
+    ///
+    /// Not after an error that comes again, and not if there is nothing yet. A run that was stopped can always go on.
     private func isWorthKeeping(after error: CheckpointError) -> Bool {
         guard let journal else { return false }
         if error.code == .outputStopped { return true }

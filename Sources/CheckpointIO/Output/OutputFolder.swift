@@ -48,13 +48,15 @@ public final class OutputFolder: Sendable {
     }
 
     /// Starts an output.
-    /// - Parameter destination: the folder to make; its parent exists.
-    /// - Parameter sources: the files and folders that are read: the destination may not be one
-    ///   of them, nor lie inside one, nor hold one.
-    /// - Parameter overwrite: whether an existing destination is replaced at the end.
-    /// - Parameter fingerprint: what decides the bytes; `nil` for an output that is not resumable.
-    /// - Parameter resume: whether to keep the finished files of an earlier run.
-    /// - Parameter parallel: for digests.
+    /// - Parameters:
+    ///   - destination: the folder to make; its parent exists.
+    ///   - sources: the files and folders that are read: the destination may not be one of them,
+    ///     nor lie inside one, nor hold one.
+    ///   - overwrite: whether an existing destination is replaced at the end.
+    ///   - fingerprint: what decides the bytes; `nil` for an output that is not resumable.
+    ///   - resume: whether to keep the finished files of an earlier run.
+    ///   - parallel: for digests.
+    ///   - budget: what buffers are counted against.
     /// - Throws: `output.insideInput`, `output.exists`, `output.busy`, `output.fingerprint`,
     ///   `file.io`.
     public init(
@@ -111,9 +113,10 @@ public final class OutputFolder: Sendable {
     }
 
     /// Creates a file in the folder.
-    /// - Parameter name: one plain name, not that of a file that is there already.
-    /// - Parameter byteCount: the length if it is known: reserved now, so that a full disk shows
-    ///   at once.
+    /// - Parameters:
+    ///   - name: one plain name, not that of a file that is there already.
+    ///   - byteCount: the length if it is known: reserved now, so that a full disk shows at once.
+    /// - Returns: the file, empty or zeroed, to be finished before `commit()`.
     /// - Throws: `file.io`.
     public func createFile(
         _ name: String,

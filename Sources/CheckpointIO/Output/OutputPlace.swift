@@ -21,8 +21,8 @@ struct OutputPlace {
     private let parentPath: String
     private let parent: Descriptor
 
-    /// Opens the folder around the destination.
-    /// - Parameter partialName: makes the temporary name from the final one.
+    /// Opens the folder around the destination; `partialName` makes the temporary name from the
+    /// final one.
     init(
         _ path: String,
         partialName: (String) -> String

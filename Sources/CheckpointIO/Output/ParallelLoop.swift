@@ -9,8 +9,10 @@ public struct ParallelLoop: Sendable {
     private let run: @Sendable (Int, @escaping @Sendable (Int) -> Void) -> Void
 
     /// Makes a loop.
-    /// - Parameter run: calls its second argument once with each number below its first, on any
-    ///   threads and in any order, and returns when all calls have.
+    /// - Parameters:
+    ///   - width: the most iterations that run at once.
+    ///   - run: calls its second argument once with each number below its first, on any threads
+    ///     and in any order, and returns when all calls have.
     public init(
         width: Int,
         run: @escaping @Sendable (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void

@@ -20,10 +20,12 @@ public final class SingleFileOutput: Sendable {
     private let isDone = Mutex(false)
 
     /// Starts a file.
-    /// - Parameter destination: the file to make; its folder exists.
-    /// - Parameter sources: the files and folders that are read.
-    /// - Parameter overwrite: whether an existing file is replaced at the end.
-    /// - Parameter byteCount: the length if it is known: reserved now.
+    /// - Parameters:
+    ///   - destination: the file to make; its folder exists.
+    ///   - sources: the files and folders that are read: the destination may not be one of them,
+    ///     nor lie inside one.
+    ///   - overwrite: whether an existing file is replaced at the end.
+    ///   - byteCount: the length if it is known: reserved now.
     /// - Throws: `output.insideInput`, `output.exists`, `output.busy`, `file.io`.
     public init(
         at destination: String,

@@ -64,9 +64,10 @@ public struct SafetensorsLayout: Sendable {
     }
 
     /// Lays out a file.
-    /// - Parameter tensors: in any order.
-    /// - Parameter lateTensors: in any order.
-    /// - Parameter metadata: sorted by the bytes of the key; empty for none.
+    /// - Parameters:
+    ///   - tensors: in any order.
+    ///   - lateTensors: in any order.
+    ///   - metadata: in any order, each key once; empty for none.
     /// - Throws: `st.duplicateName` if two tensors share a name, or one is called `__metadata__`;
     ///   `st.overflow`; `st.headerTooLarge`; `limit.nameLength`.
     public init(
@@ -156,6 +157,7 @@ public struct SafetensorsLayout: Sendable {
 
     /// Returns the length field and the header, padded to `headerByteCount`.
     /// - Parameter lateByteCounts: the lengths of the late tensors, in their order.
+    /// - Returns: the first `headerByteCount` bytes of the file.
     /// - Precondition: one length for each, none above its maximum.
     public func header(lateByteCounts: [Int] = []) -> [UInt8] {
         precondition(

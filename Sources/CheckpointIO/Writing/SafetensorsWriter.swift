@@ -20,8 +20,7 @@ public final class SafetensorsWriter: Sendable {
         var isFinished = false
     }
 
-    /// Starts a file.
-    /// - Parameter file: created with `layout.maximumFileByteCount` bytes.
+    /// Starts a file that was created with `layout.maximumFileByteCount` bytes.
     public init(_ layout: SafetensorsLayout, to file: OutputFile) {
         self.layout = layout
         self.file = file
@@ -34,8 +33,10 @@ public final class SafetensorsWriter: Sendable {
     }
 
     /// Writes a piece of a tensor.
-    /// - Parameter name: of an ordinary tensor of the layout.
-    /// - Parameter byteOffset: from the start of the tensor.
+    /// - Parameters:
+    ///   - bytes: its bytes, little-endian.
+    ///   - name: of an ordinary tensor of the layout.
+    ///   - byteOffset: from the start of the tensor.
     /// - Precondition: the piece lies within the tensor, and no byte of it was written before.
     /// - Throws: `file.io`.
     public func write(

@@ -21,8 +21,9 @@ public struct ShardPlan: Sendable {
     public let shards: [Shard]
 
     /// Plans the files.
-    /// - Parameter byteCounts: of the tensors, in the order of the model.
-    /// - Parameter maximumByteCount: of the tensors in one shard; `nil` for a single file.
+    /// - Parameters:
+    ///   - byteCounts: of the tensors, in the order of the model.
+    ///   - maximumByteCount: of the tensors in one shard; `nil` for a single file.
     public init(byteCounts: [Int], maximumByteCount: Int?) {
         precondition(maximumByteCount ?? 1 > 0, "shards of \(maximumByteCount ?? 0) bytes")
         let limit = maximumByteCount ?? Int.max
@@ -56,9 +57,11 @@ public struct ShardPlan: Sendable {
 
     /// Returns the text of the index file: `metadata` with `total_size` (and `total_parameters`),
     /// and `weight_map`, in order of the names' bytes.
-    /// - Parameter names: of the tensors that were planned for.
-    /// - Parameter totalByteCount: of the tensors in all files.
-    /// - Parameter totalParameterCount: the elements of the model before quantization, if known.
+    /// - Parameters:
+    ///   - names: of the tensors that were planned for.
+    ///   - totalByteCount: of the tensors in all files.
+    ///   - totalParameterCount: the elements of the model before quantization, if known.
+    /// - Returns: the JSON text as transformers spells it, with a newline at the end.
     public func indexText(
         names: [Name],
         totalByteCount: Int,

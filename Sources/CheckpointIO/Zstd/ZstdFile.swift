@@ -213,7 +213,9 @@ public final class ZstdFile: ByteSource {
 }
 
 extension ZstdFrameTable.Frame {
-    /// Whether the frame is unpacked whole. One that takes more packed than unpacked by far is not:
+    /// Whether the frame is unpacked whole.
+    ///
+    /// One that takes more packed than unpacked by far is not:
     /// its size was not limited by its content.
     var isSmall: Bool {
         content.count <= ZstdFile.smallFrameByteCount

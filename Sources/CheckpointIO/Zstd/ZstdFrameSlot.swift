@@ -88,7 +88,9 @@ final class ZstdFrameSlot: Sendable {
         }
     }
 
-    /// What the seek table says of the packed frame. Its checksum is the frame's own last field.
+    /// What the seek table says of the packed frame.
+    ///
+    /// Its checksum is the frame's own last field.
     var entry: ZstdSeekTable.Entry {
         state.withLock { state in
             let count = state.packedByteCount
