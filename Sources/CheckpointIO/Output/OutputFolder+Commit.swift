@@ -36,6 +36,7 @@ extension OutputFolder {
         let replacesFolder = try place.putIntoPlace(overwrite: overwrites)
         state.withLock { $0.stage = .committed }
         try? lockFile.close()
+        try? folder.close()
         guard replacesFolder else { return [] }
         // What is at the temporary path now is the folder that was replaced.
         guard let failure = place.removeTree() else { return [] }
@@ -56,7 +57,10 @@ extension OutputFolder {
         guard let openFiles else { return error }
         for file in openFiles { file.discard() }
         try? journal?.close()
-        defer { try? lockFile.close() }
+        defer {
+            try? lockFile.close()
+            try? folder.close()
+        }
         guard let error, isWorthKeeping(after: error) else {
             place.removeFolder(folder)
             return error

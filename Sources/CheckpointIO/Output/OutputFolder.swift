@@ -92,7 +92,11 @@ public final class OutputFolder: Sendable {
             )
         } catch {
             // An earlier run's work stays as it is; a folder made just now goes.
-            if claim.isNew { place.removeFolder(folder) }
+            if claim.isNew {
+                place.removeFolder(folder)
+            } else {
+                _ = folder.remove(OutputPlace.lockName)
+            }
             throw error
         }
         state = Mutex(State(resumed: resumed))
