@@ -118,9 +118,6 @@ import Testing
         let state = try #require(members["a.state"] as? [String: Any])
         #expect(state["data_offsets"] as? [Int] == [7, 14])
         #expect(state["shape"] as? [Int] == [7])
-        // The library's own reader agrees.
-        let read = try SafetensorsFile(at: folder("out/x"))
-        #expect(read.tensors.map(\.storedByteCount).reduce(0, +) == 14)
     }
 
     @Test func refusesToFinishWithBytesMissing() async {

@@ -2,6 +2,7 @@
 struct ZstdFrameTable {
     /// The most frames that a file may have.
     static let frameLimit = 1 << 24
+    private let frameLimit: Int
 
     /// One frame that holds data.
     struct Frame: Equatable {
@@ -20,6 +21,10 @@ struct ZstdFrameTable {
     /// The length of the unpacked file.
     private(set) var contentByteCount = 0
 
+    init(frameLimit: Int = Self.frameLimit) {
+        self.frameLimit = frameLimit
+    }
+
     /// Adds a frame behind the others.
     /// - Throws: `zstd.size` if the sum does not fit, `zstd.limit`.
     mutating func append(
@@ -37,10 +42,10 @@ struct ZstdFrameTable {
             )
         }
         dataFrameCount += 1
-        guard dataFrameCount <= Self.frameLimit else {
+        guard dataFrameCount <= frameLimit else {
             throw CheckpointError(
                 .zstdLimit,
-                "more than \(Self.frameLimit) frames",
+                "more than \(frameLimit) frames",
                 offset: UInt64(packed.lowerBound)
             )
         }

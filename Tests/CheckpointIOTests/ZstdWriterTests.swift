@@ -1,0 +1,194 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+@testable import CheckpointIO
+
+@Suite struct ZstdWriterTests {
+    static func pack(
+        _ content: [UInt8],
+        boundaries: [Int],
+        in folder: TemporaryFolder,
+        parallel: ParallelLoop = .serial,
+        level: Int = 3
+    ) throws -> [UInt8] {
+        let name = "packed-\(UUID().uuidString)"
+        let output = try SingleFileOutput(at: folder(name), sources: [])
+        let count = try ZstdWriter(level: level).pack(
+            BytesInMemory(content, fileName: "x"),
+            boundaries: boundaries,
+            to: output.file,
+            parallel: parallel,
+            budget: MemoryBudget(limitByteCount: 200 << 20)
+        )
+        try output.commit()
+        let packed = try folder.bytes(name)
+        #expect(packed.count == count)
+        return packed
+    }
+
+    /// Bytes that zstd can shorten, different everywhere.
+    static func content(_ byteCount: Int) -> [UInt8] {
+        var generator = SeededGenerator(seed: 11)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(byteCount + 8)
+        while bytes.count < byteCount {
+            let word = generator.next() & 0x0F03_0F07_0F0F_0F0F
+            for shift in stride(from: 0, to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
+        }
+        return Array(bytes.prefix(byteCount))
+    }
+
+    @Test func restoresEveryLength() throws {
+        let folder = try TemporaryFolder()
+        for count in [0, 1, 2, 1023, 1 << 20, 4 << 20 + 1, 9_000_001] {
+            let content = Self.content(count)
+            let packed = try Self.pack(content, boundaries: [0, 1, 1000, count], in: folder)
+            let file = try ZstdTestFrames.open(packed)
+            #expect(file.byteCount == count)
+            #expect(try file.bytes(in: 0..<count) == content)
+            try file.verify(parallel: .threads(3))
+        }
+    }
+
+    @Test func givesTheSameBytesForAnyNumberOfThreads() throws {
+        let folder = try TemporaryFolder()
+        let content = Self.content(11_000_000)
+        let boundaries = [64, 100, 5_000_000, 5_000_010, 6_500_000]
+        let serial = try Self.pack(content, boundaries: boundaries, in: folder)
+        for width in [2, 3, 8] {
+            let parallel = try Self.pack(
+                content,
+                boundaries: boundaries,
+                in: folder,
+                parallel: .threads(width)
+            )
+            #expect(parallel == serial)
+        }
+        let best = try Self.pack(content, boundaries: boundaries, in: folder, level: 19)
+        #expect(best.count < serial.count)
+        #expect(try ZstdTestFrames.content(of: best) == content)
+    }
+
+    @Test func cutsFramesAtTensors() {
+        let mebibyte = 1 << 20
+        func frames(_ boundaries: [Int], _ count: Int) -> [Range<Int>] {
+            ZstdWriter.frames(byteCount: count, boundaries: boundaries)
+        }
+        #expect(frames([], 0) == [0..<0])
+        #expect(frames([0, 0, 5, 5], 5) == [0..<5])
+        // The header alone; small tensors together up to 1 MiB; large ones alone, in 4 MiB pieces.
+        #expect(
+            frames([100, 200, 300, 300 + 9 * mebibyte], 300 + 9 * mebibyte + 7) == [
+                0..<100, 100..<300, 300..<300 + 4 * mebibyte,
+                300 + 4 * mebibyte..<300 + 8 * mebibyte, 300 + 8 * mebibyte..<300 + 9 * mebibyte,
+                300 + 9 * mebibyte..<300 + 9 * mebibyte + 7,
+            ]
+        )
+        #expect(
+            frames([10, 10 + mebibyte / 2, 10 + mebibyte, 11 + mebibyte], 20 + mebibyte) == [
+                0..<10, 10..<10 + mebibyte, 10 + mebibyte..<20 + mebibyte,
+            ]
+        )
+    }
+
+    @Test func unpacksOnlyTheFramesThatAreAskedFor() throws {
+        let folder = try TemporaryFolder()
+        let mebibyte = 1 << 20
+        let content = Self.content(20 * mebibyte)
+        let boundaries = stride(from: 2 * mebibyte, to: 20 * mebibyte, by: 2 * mebibyte)
+        let packed = try Self.pack(content, boundaries: Array(boundaries), in: folder)
+        let file = try ZstdTestFrames.open(packed)
+        #expect(file.frameCount == 10)
+        #expect(file.decodedByteCount == 0)
+        for start in stride(from: 6 * mebibyte, to: 8 * mebibyte, by: 100_000) {
+            let end = min(start + 100_000, 8 * mebibyte)
+            #expect(try file.bytes(in: start..<end) == Array(content[start..<end]))
+        }
+        #expect(file.decodedByteCount == 2 * mebibyte)
+        // Across a frame's end.
+        let range = 8 * mebibyte - 5..<8 * mebibyte + 5
+        #expect(try file.bytes(in: range) == Array(content[range]))
+        #expect(file.decodedByteCount == 4 * mebibyte)
+        let share = file.packedByteCount(of: 0..<file.byteCount)
+        #expect(share == file.table.frames.reduce(0) { $0 + $1.packed.count })
+    }
+
+    @Test func readsFromManyThreadsAtOnce() throws {
+        let folder = try TemporaryFolder()
+        let content = Self.content(10_000_000)
+        let packed = try Self.pack(content, boundaries: [500], in: folder)
+        let file = try ZstdTestFrames.open(packed)
+        try ParallelLoop.threads(8).forEach(400) { index throws(CheckpointError) in
+            var generator = SeededGenerator(seed: UInt64(index))
+            let start = Int.random(in: 0..<content.count, using: &generator)
+            let end = min(start + 20_000, content.count)
+            let bytes = try file.bytes(in: start..<end)
+            guard bytes == Array(content[start..<end]) else {
+                throw CheckpointError(.zstdCorrupt, "wrong bytes at \(start)")
+            }
+        }
+    }
+
+    @Test func readsOneLargeFrameInBoundedMemory() throws {
+        // 256 MiB of zeros and a tail, in one frame of repeated blocks.
+        let blocks = (0..<2048).map { ZstdTestFrames.Block.rle(UInt8($0 & 3), count: 128 << 10) }
+        let bytes = ZstdTestFrames.frame(blocks + [.raw([7, 8, 9])])
+        let budget = MemoryBudget(limitByteCount: 40 << 20)
+        let file = try ZstdFile(BytesInMemory(bytes, fileName: "x"), budget: budget)
+        #expect(file.byteCount == 256 << 20 + 3)
+        #expect(budget.inUseByteCount == 0)
+        let piece = 128 << 10
+        #expect(try file.bytes(in: piece - 1..<piece + 1) == [0, 1])
+        #expect(file.decodedByteCount <= 2 << 20)
+        // A little out of order costs nothing more.
+        for index in [9, 7, 8, 12, 10] {
+            #expect(try file.bytes(in: index * piece..<index * piece + 1) == [UInt8(index & 3)])
+        }
+        #expect(file.decodedByteCount <= 4 << 20)
+        let end = file.byteCount
+        #expect(try file.bytes(in: end - 4..<end) == [3, 7, 8, 9])
+        // Far back: again from the start.
+        #expect(try file.bytes(in: 0..<2) == [0, 0])
+        try file.verify()
+        #expect(budget.peakByteCount <= 40 << 20)
+    }
+
+    @Test func countsItsBuffersAgainstTheBudget() throws {
+        let folder = try TemporaryFolder()
+        let content = Self.content(5_000_000)
+        let packed = try Self.pack(content, boundaries: [], in: folder)
+        let budget = MemoryBudget(limitByteCount: 1 << 20)
+        let file = try ZstdFile(BytesInMemory(packed, fileName: "x"), budget: budget)
+        let error = try expectError(.limitMemory) { try file.bytes(in: 0..<10) }
+        #expect(error.code.category == .stopped)
+        #expect(budget.inUseByteCount == 0)
+        let output = try SingleFileOutput(at: folder("x"), sources: [])
+        try expectError(.limitMemory) {
+            try ZstdWriter().pack(
+                BytesInMemory(content, fileName: "x"),
+                boundaries: [],
+                to: output.file,
+                budget: budget
+            )
+        }
+    }
+
+    @Test func stopsBetweenFrames() throws {
+        let folder = try TemporaryFolder()
+        let stop = StopFlag()
+        stop.request()
+        let output = try SingleFileOutput(at: folder("x"), sources: [])
+        try expectError(.outputStopped) {
+            try ZstdWriter().pack(
+                BytesInMemory([1], fileName: "x"),
+                boundaries: [],
+                to: output.file,
+                stop: stop
+            )
+        }
+    }
+}
