@@ -7,8 +7,8 @@ void qk_dequantize_int8_rows_generic(const void *codes, const float *scales, siz
                                      size_t column_count, void *out, qk_float_type type,
                                      int streaming) {
     (void)streaming;
-    const int8_t *in = codes;
+    size_t size = qk_float_size(type);
     for (size_t row = 0; row < row_count; row++)
-        for (size_t i = row * column_count; i < (row + 1) * column_count; i++)
-            qk_store(out, type, i, ((float)in[i] * scales[row]) * QK_INT8_UNIT);
+        qk_dequantize_int8_run((const int8_t *)codes + row * column_count, scales[row],
+                               column_count, (char *)out + row * column_count * size, type);
 }

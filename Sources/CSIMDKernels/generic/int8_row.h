@@ -20,7 +20,28 @@ static inline int qk_int8_row_factor(float scale, float *factor) {
     return 1;
 }
 
+/// Returns the code of an element with the given float32 bits.
+static inline int8_t qk_int8_code(uint32_t bits, float factor) {
+    float scaled = qk_float_of(qk_widen_f16(qk_narrow_f16(bits))) * factor;
+    // Adding 1.5 * 2^23 rounds to an integer, ties to even.
+    return (int8_t)((scaled + 12582912.0f) - 12582912.0f);
+}
+
+/// Quantizes elements of a row.
+static inline void qk_quantize_int8_run(const void *input, qk_float_type type, size_t count,
+                                        float factor, int8_t *codes) {
+    for (size_t i = 0; i < count; i++)
+        codes[i] = qk_int8_code(qk_load_bits(input, type, i), factor);
+}
+
 /// fl(1 / 127), the factor of dequantization.
 #define QK_INT8_UNIT 0.007874015718698502f
+
+/// Dequantizes elements of a row.
+static inline void qk_dequantize_int8_run(const int8_t *codes, float scale, size_t count, void *out,
+                                          qk_float_type type) {
+    for (size_t i = 0; i < count; i++)
+        qk_store(out, type, i, ((float)codes[i] * scale) * QK_INT8_UNIT);
+}
 
 #endif

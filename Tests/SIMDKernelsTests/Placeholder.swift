@@ -1,5 +1,0 @@
-import Testing
-
-@testable import SIMDKernels
-
-@Suite struct SIMDKernelsSmokeTests {}
