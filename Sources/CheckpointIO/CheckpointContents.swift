@@ -22,6 +22,11 @@ extension CheckpointContents {
     /// Opens whatever the path names.
     init(at path: String, options: Checkpoint.Options) throws(CheckpointError) {
         let file = try InputFile(at: path)
+        if file.fileName.hasSuffix(".gguf") {
+            try self.init(gguf: file, options: options)
+            weightFiles = [file]
+            return
+        }
         let safetensors = try SafetensorsFile(source: file)
         self.init(
             name: file.fileName,
