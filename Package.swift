@@ -74,7 +74,14 @@ let package = Package(
         .testTarget(name: "SIMDKernelsTests", dependencies: ["SIMDKernels", "TestSupport"]),
         .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),
         .testTarget(name: "QuantTests", dependencies: ["Quant", "TestSupport"]),
-        .testTarget(name: "QuantizeToolTests", dependencies: ["QuantizeTool", "TestSupport"]),
+        .testTarget(
+            name: "QuantizeToolTests",
+            dependencies: [
+                "QuantizeTool",
+                "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

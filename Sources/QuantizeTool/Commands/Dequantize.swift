@@ -1,9 +1,38 @@
 internal import ArgumentParser
 internal import CheckpointIO
 
+/// `quantize dequantize SRC DST`: quantized weights back to floats.
 struct Dequantize: ToolCommand {
-    static let configuration = CommandConfiguration(commandName: "dequantize", abstract: "x")
-    @OptionGroup(title: "Shared options") var shared: SharedOptions
+    static let configuration = CommandConfiguration(
+        commandName: "dequantize",
+        abstract: "Turn a quantized model back into floats.",
+        discussion: """
+            The result is an ordinary checkpoint without quantization_config, for programs that \
+            read no bitsandbytes layout. Requantizing it with the same options gives the same codes.
+            """
+    )
+
+    @Argument(help: "The quantized model.", completion: .file())
+    var src: String
+
+    @Argument(help: "The folder to make.", completion: .directory)
+    var dst: String
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The type to write: f32, bf16 or f16; default: the type before quantization.",
+            valueName: "type"
+        )
+    )
+    var dtype: FloatType?
+
+    @OptionGroup(title: "Output options")
+    var output: OutputOptions
+
+    @OptionGroup(title: "Shared options")
+    var shared: SharedOptions
+
     func perform(on console: Console) throws -> CommandResult {
         CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
     }
