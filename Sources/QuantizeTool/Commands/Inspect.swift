@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import Tensors
 
 /// `quantize inspect PATH`: what is in a checkpoint.
 struct Inspect: ToolCommand {
@@ -28,6 +29,145 @@ struct Inspect: ToolCommand {
     var shared: SharedOptions
 
     func perform(on console: Console) throws -> CommandResult {
-        CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
+        let checkpoint = try Checkpoint(
+            at: path,
+            options: Checkpoint.Options(followsLinks: followLinks, allowsAnyArchitecture: true)
+        )
+        for warning in checkpoint.warnings { console.warn(warning.description) }
+        return Inspect.result(checkpoint)
+    }
+
+    private static func result(_ checkpoint: Checkpoint) -> CommandResult {
+        let inspection = Inspection(checkpoint.tensors)
+        let facts = facts(checkpoint, inspection)
+        let tensors = tensorTable(inspection)
+        let totals = totalTable(inspection)
+        var report = ReportDocument(
+            title: Name.printable(checkpoint.name),
+            summary: summary(inspection)
+        )
+        report.append("Overview", [.facts(facts)])
+        report.append("Types", [.table(totals, caption: "Tensors of each type, largest first")])
+        report.append(
+            "Tensors",
+            [.table(tensors, caption: "Every tensor, in the order of the file")]
+        )
+        let text =
+            tensors.lines() + [""] + totals.lines() + [""]
+            + facts.map { "\($0.name): \($0.value)" }
+        return CommandResult(
+            text: text.joined(separator: "\n") + "\n",
+            json: json(checkpoint, inspection),
+            report: report
+        )
+    }
+
+    private static func summary(_ inspection: Inspection) -> String {
+        let bits = Double(inspection.storedByteCount) * 8 / Double(max(1, inspection.elementCount))
+        return "\(Quantity.count(inspection.elementCount)) weights in "
+            + "\(Quantity.bytes(inspection.storedByteCount)): \(Quantity.decimal(bits, 2)) bits each."
+    }
+
+    private static func facts(
+        _ checkpoint: Checkpoint,
+        _ inspection: Inspection
+    ) -> [ReportDocument.Fact] {
+        var facts: [ReportDocument.Fact] = [
+            .init("container", checkpoint.container.rawValue),
+            .init("files", "\(checkpoint.weightFiles.count)"),
+            .init("weights", Quantity.count(inspection.elementCount)),
+            .init("tensors", Quantity.bytes(inspection.storedByteCount)),
+        ]
+        if let model = checkpoint.model {
+            facts.append(.init("architecture", model.architecture.rawValue))
+        }
+        if let ratio = compressionRatio(checkpoint, inspection) {
+            facts.append(.init("zstd ratio", Quantity.decimal(ratio, 3)))
+        }
+        return facts
+    }
+
+    /// Unpacked bytes by packed ones; nil if no file is packed.
+    private static func compressionRatio(
+        _ checkpoint: Checkpoint,
+        _ inspection: Inspection
+    ) -> Double? {
+        let files = checkpoint.weightFiles
+        guard files.contains(where: { $0.fileName.hasSuffix(".zst") }) else { return nil }
+        let packed = files.reduce(0) { $0 + $1.byteCount }
+        return packed > 0 ? Double(inspection.storedByteCount) / Double(packed) : nil
+    }
+
+    private static func tensorTable(_ inspection: Inspection) -> TextTable {
+        var table = TextTable(
+            columns: [
+                .text("tensor"), .text("type"), .text("shape"), .number("weights"),
+                .number("bytes"), .number("bits"),
+            ]
+        )
+        table.rows = inspection.items.map { item in
+            [
+                item.name.description, item.type,
+                item.shape.map(String.init).joined(separator: " x "),
+                Quantity.count(item.elementCount), Quantity.bytes(item.storedByteCount),
+                Quantity.decimal(item.bitsPerWeight, 2),
+            ]
+        }
+        return table
+    }
+
+    private static func totalTable(_ inspection: Inspection) -> TextTable {
+        var table = TextTable(
+            columns: [
+                .text("type"), .number("tensors"), .number("weights"), .number("bytes"),
+                .number("share"), .number("bits"),
+            ]
+        )
+        let all = inspection.storedByteCount
+        table.rows = inspection.totals.map { total in
+            let bits =
+                total.elementCount > 0
+                ? Double(total.storedByteCount) * 8 / Double(total.elementCount) : nil
+            return [
+                total.type, Quantity.count(total.itemCount), Quantity.count(total.elementCount),
+                Quantity.bytes(total.storedByteCount),
+                Quantity.percent(all > 0 ? Double(total.storedByteCount) / Double(all) : nil),
+                Quantity.decimal(bits, 2),
+            ]
+        }
+        return table
+    }
+
+    private static func json(_ checkpoint: Checkpoint, _ inspection: Inspection) -> JSONObject {
+        var members: [(Name, JSONValue)] = [
+            ("name", .string(checkpoint.name)),
+            ("container", .string(checkpoint.container.rawValue)),
+            ("files", .array(checkpoint.weightFiles.map { .string($0.fileName) })),
+            ("weights", .integer(inspection.elementCount)),
+            ("tensor_bytes", .integer(inspection.storedByteCount)),
+        ]
+        if let ratio = compressionRatio(checkpoint, inspection) {
+            members.append(("zstd_ratio", .double(ratio)))
+        }
+        let totals = inspection.totals.map { total in
+            JSONValue.object([
+                ("type", .string(total.type)), ("tensors", .integer(total.itemCount)),
+                ("weights", .integer(total.elementCount)),
+                ("bytes", .integer(total.storedByteCount)),
+            ])
+        }
+        let tensors = inspection.items.map { item in
+            JSONValue.object([
+                ("name", .string(item.name.text)), ("type", .string(item.type)),
+                ("shape", .array(item.shape.map(JSONValue.integer))),
+                ("weights", .integer(item.elementCount)),
+                ("bytes", .integer(item.storedByteCount)), ("file", .string(item.file)),
+            ])
+        }
+        members += [
+            ("types", .array(totals)), ("tensors", .array(tensors)),
+            ("warnings", .array(checkpoint.warnings.map { .string($0.description) })),
+        ]
+        return JSONObject(members)
     }
 }
