@@ -8,7 +8,7 @@ internal import Darwin
 
 /// What the system says of itself, without anything that names the machine or its user.
 enum Host {
-    /// Kernel, release and machine: `Linux 6.1.0 x86_64`. The node name is left out.
+    /// Kernel, release and machine, without the node's name: `Linux 6.1.0 x86_64`.
     static var system: String {
         var name = utsname()
         guard unsafe uname(&name) == 0 else { return "unknown" }

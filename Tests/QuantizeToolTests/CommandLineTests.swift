@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func missingModelIsOneLine() throws {
-        for command in ["inspect", "verify"] {
+        for command in ["inspect"] {
             let outcome = try Tool.run([command, "/nonexistent/model", "--json"])
             #expect(outcome.status == 66)
             let error = try outcome.error()
