@@ -70,6 +70,11 @@ let package = Package(
             exclude: ["GoldenMakers"],
             resources: [.copy("Golden")]
         ),
+        .executableTarget(
+            name: "OutputProbe",
+            dependencies: ["CheckpointIO", "Tensors"],
+            path: "Tests/FaultInjection/OutputProbe"
+        ),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "SIMDKernelsTests", dependencies: ["SIMDKernels", "TestSupport"]),
         .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),

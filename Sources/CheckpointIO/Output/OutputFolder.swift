@@ -151,6 +151,12 @@ public final class OutputFolder: Sendable {
         try file.finish()
     }
 
+    /// Writes a whole small file that is in an array, for example `config.json`.
+    /// - Throws: `file.io`.
+    public func writeFile(_ name: String, _ bytes: [UInt8]) throws(CheckpointError) {
+        try bytes.withRawSpan { (span) throws(CheckpointError) in try writeFile(name, span) }
+    }
+
     /// Finishes a file and records it in the journal, so that a later run need not repeat it.
     /// - Throws: `file.io`; `limit.memory`.
     public func finishAndRecord(_ file: OutputFile) throws(CheckpointError) {

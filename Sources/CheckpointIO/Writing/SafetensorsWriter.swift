@@ -50,6 +50,18 @@ public final class SafetensorsWriter: Sendable {
         try write(bytes, ofEntry: position, at: byteOffset)
     }
 
+    /// Writes a piece of a tensor that is in an array; see `write(_:of:at:)`.
+    /// - Throws: `file.io`.
+    public func write(
+        _ bytes: [UInt8],
+        of name: Name,
+        at byteOffset: Int = 0
+    ) throws(CheckpointError) {
+        try bytes.withRawSpan { (span) throws(CheckpointError) in
+            try write(span, of: name, at: byteOffset)
+        }
+    }
+
     /// Writes a piece of the tensor at a position of `layout.entries`.
     package func write(
         _ bytes: RawSpan,
