@@ -3,8 +3,9 @@ import Dispatch
 import Foundation
 import Tensors
 
-/// Writes a small checkpoint of three shards, one of them packed, with a journal: everything that
-/// can go wrong while writing, in a few milliseconds. For `Scripts/check-faults`.
+/// Writes a small checkpoint of three shards, one of them packed, with a journal.
+///
+/// Everything that can go wrong while writing, in a few milliseconds; for `Scripts/check-faults`.
 ///
 ///     OutputProbe DST [--force] [--resume] [--pause-milliseconds N]
 @main

@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Tensors
-
-@Suite struct TensorsSmokeTests {}
