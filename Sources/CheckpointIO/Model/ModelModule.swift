@@ -24,6 +24,14 @@ public struct ModelModule: Hashable, Sendable {
     /// The length of `<path>.bias`; nil if the module has none.
     public let biasCount: Int?
 
+    /// The name of the weight.
+    public var weightName: Name { Name(utf8: path.utf8 + ".weight".utf8) }
+
+    /// The name of the bias; nil if there is none.
+    public var biasName: Name? {
+        biasCount == nil ? nil : Name(utf8: path.utf8 + ".bias".utf8)
+    }
+
     /// The shape `[N, K]` of the weight as a matrix from `K` inputs to `N` outputs.
     public var matrixShape: [Int] {
         kind == .convolution1D ? weightShape.reversed() : weightShape

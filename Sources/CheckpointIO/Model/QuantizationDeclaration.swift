@@ -16,4 +16,56 @@ public struct QuantizationDeclaration: Hashable, Sendable {
     public let skippedModules: [String]?
     /// `bnb_4bit_quant_storage`: the type that packed codes pretend to have; `uint8` by default.
     public let storageType: String
+
+    /// Reads the declaration; nil if `config.json` has none.
+    /// - Throws: `config.unsupported` for another method than bitsandbytes, `config.quantization`
+    ///   for a contradiction, or `json.type`.
+    package init?(configuration: JSONObject) throws(CheckpointError) {
+        guard let settings = try configuration.optionalObject("quantization_config") else {
+            return nil
+        }
+        func failure(_ code: CheckpointError.Code, _ message: String, key: Name) -> CheckpointError {
+            CheckpointError(
+                code,
+                message,
+                key: settings.keyPath(key),
+                offset: settings.member(key)?.valueOffset
+            )
+        }
+        let method = try settings.optionalString("quant_method") ?? "bitsandbytes"
+        guard method == "bitsandbytes" else {
+            throw failure(
+                .configUnsupported,
+                "the quantization method \"\(Name.printable(method))\" is not known",
+                key: "quant_method"
+            )
+        }
+        let isFourBit = try settings.optionalBool("load_in_4bit") ?? false
+        let isEightBit = try settings.optionalBool("load_in_8bit") ?? false
+        guard !(isFourBit && isEightBit) else {
+            throw failure(
+                .configQuantization,
+                "load_in_4bit and load_in_8bit exclude each other",
+                key: "load_in_8bit"
+            )
+        }
+        if isFourBit {
+            let type = try settings.optionalString("bnb_4bit_quant_type") ?? "fp4"
+            guard type == "nf4" || type == "fp4" else {
+                throw failure(
+                    .configQuantization,
+                    "the 4-bit type \"\(Name.printable(type))\" is neither nf4 nor fp4",
+                    key: "bnb_4bit_quant_type"
+                )
+            }
+            mode = .fourBit(
+                type: type,
+                isNested: try settings.optionalBool("bnb_4bit_use_double_quant") ?? false
+            )
+        } else {
+            mode = isEightBit ? .eightBit : nil
+        }
+        skippedModules = try settings.optionalStrings("llm_int8_skip_modules")
+        storageType = try settings.optionalString("bnb_4bit_quant_storage") ?? "uint8"
+    }
 }

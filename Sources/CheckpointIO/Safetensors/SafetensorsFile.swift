@@ -17,7 +17,11 @@ public struct SafetensorsFile: Sendable {
         do throws(CheckpointError) {
             header = try SafetensorsHeader(source: source)
         } catch {
-            throw error.inFile(source.fileName)
+            var error = error.inFile(source.fileName)
+            if source.fileName.hasSuffix(".zst"), error.offset != nil, error.hint == nil {
+                error.hint = "offsets are those of the unpacked file"
+            }
+            throw error
         }
         tensors = header.entries.map { entry in
             TensorView(
