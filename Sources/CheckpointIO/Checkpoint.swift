@@ -37,8 +37,8 @@ public struct Checkpoint: Sendable {
 
     let contents: CheckpointContents
     private let positions: [Name: Int]
-    /// The validated configuration; nil for a bare file, or where any architecture is allowed and
-    /// this one is not known.
+    /// The validated configuration; nil for a bare file, and where any architecture is allowed and
+    /// the tensors are not those of a known one.
     public let model: ModelConfig?
     /// What `config.json` says about quantized weights; nil if nothing.
     public let quantization: QuantizationDeclaration?
@@ -61,9 +61,12 @@ public struct Checkpoint: Sendable {
             positions[tensor.description.name] = index
         }
         self.positions = positions
-        model = nil
-        quantization = nil
-        warnings = contents.warnings
+        let validation = try ModelValidation(contents, options: options) { name in
+            positions[name].map { contents.tensors[$0] }
+        }
+        model = validation.model
+        quantization = validation.quantization
+        warnings = contents.warnings + validation.warnings
     }
 
     /// The last component of the path that was opened.

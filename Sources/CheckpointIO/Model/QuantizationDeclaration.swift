@@ -24,7 +24,8 @@ public struct QuantizationDeclaration: Hashable, Sendable {
         guard let settings = try configuration.optionalObject("quantization_config") else {
             return nil
         }
-        func failure(_ code: CheckpointError.Code, _ message: String, key: Name) -> CheckpointError {
+        func failure(_ code: CheckpointError.Code, _ message: String, key: Name) -> CheckpointError
+        {
             CheckpointError(
                 code,
                 message,
