@@ -1,10 +1,9 @@
 #pragma STDC FP_CONTRACT OFF
 
-#include "../generic/quantize_4bit_block.h"
 #include "absmax_avx2.h"
+#include "qk_quantize_4bit.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
 // Elements that are quantized together: 16 bytes of codes.
 enum { GROUP = 32 };
@@ -65,8 +64,10 @@ AVX2 INLINE __m256i negated_ranks(__m256 v, const search_tables *tables, int mag
 }
 
 /// Quantizes 32 elements, scaled by multiplication, to 16 bytes.
-AVX2 INLINE void quantize_group(const char *input, qk_float_type type, __m256 reciprocal,
+AVX2 INLINE void quantize_group(const char *input, qk_float_type type, size_t count, float factor,
                                 const search_tables *tables, int magnitude_rule, uint8_t *codes) {
+    (void)count; // always GROUP
+    __m256 reciprocal = _mm256_set1_ps(factor);
     __m256 x[4];
     __m128i order;
     if (type == QK_BFLOAT16) {
@@ -101,82 +102,17 @@ AVX2 INLINE void quantize_group(const char *input, qk_float_type type, __m256 re
     _mm_storeu_si128((__m128i *)codes, _mm_shuffle_epi8(bytes, order));
 }
 
-AVX2 INLINE void quantize_block(const char *input, qk_float_type type, size_t count,
-                                const qk_codebook_4bit *codebook, const search_tables *tables,
-                                int magnitude_rule, float a, uint8_t *codes) {
-    float factor;
-    if (qk_scaling_4bit(a, &factor) != QK_SCALE_MULTIPLY) {
-        qk_quantize_4bit_block(input, type, 0, count, codebook, a, codes);
-        return;
-    }
-    size_t size = type == QK_FLOAT32 ? 4 : 2, body = count / GROUP * GROUP;
-    __m256 reciprocal = _mm256_set1_ps(factor);
-    for (size_t i = 0; i < body; i += GROUP)
-        quantize_group(input + i * size, type, reciprocal, tables, magnitude_rule, codes + i / 2);
-    if (body < count) {
-        // The zeros behind the end get the code of 0.
-        char padded[GROUP * 4] = {0};
-        uint8_t packed[GROUP / 2];
-        memcpy(padded, input + body * size, (count - body) * size);
-        quantize_group(padded, type, reciprocal, tables, magnitude_rule, packed);
-        memcpy(codes + body / 2, packed, (count - body + 1) / 2);
-    }
+AVX2 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
+    return absmax_avx2(input, type, count);
 }
 
-// The scales of several small blocks are found before the first is quantized: their chains of
-// dependent instructions are long and overlap this way.
-enum { BATCH_ELEMENTS = 1024, BATCH_BLOCKS = 32 };
-
-AVX2 INLINE void quantize(const char *input, qk_float_type type, size_t count, size_t block_size,
-                          const qk_codebook_4bit *codebook, int magnitude_rule,
-                          const float *scales, uint8_t *codes, float *maxima) {
-    size_t size = type == QK_FLOAT32 ? 4 : 2;
-    search_tables tables = make_tables(codebook);
-    size_t blocks = BATCH_ELEMENTS / block_size;
-    blocks = blocks < 1 ? 1 : blocks > BATCH_BLOCKS ? BATCH_BLOCKS : blocks;
-    float batch[BATCH_BLOCKS];
-    size_t block = 0;
-    for (size_t start = 0; start < count;) {
-        size_t end = start, found = 0;
-        for (; found < blocks && end < count; found++) {
-            size_t length = count - end < block_size ? count - end : block_size;
-            batch[found] = scales ? scales[block + found]
-                                  : absmax_avx2(input + end * size, type, length);
-            if (maxima)
-                maxima[block + found] = batch[found];
-            end += length;
-        }
-        block += found;
-        for (size_t i = 0; i < found; i++) {
-            size_t length = count - start < block_size ? count - start : block_size;
-            quantize_block(input + start * size, type, length, codebook, &tables, magnitude_rule,
-                           batch[i], codes + start / 2);
-            start += length;
-        }
-    }
-}
+#define TARGET AVX2
+#include "../generic/quantize_4bit_loop.h"
 
 AVX2 void qk_quantize_4bit_avx2(const void *input, qk_float_type type, size_t count,
                                 size_t block_size, const qk_codebook_4bit *codebook,
                                 const float *scales, void *codes, float *absmax) {
-#define CALL(type, rule)                                                                           \
-    quantize(input, type, count, block_size, codebook, rule, scales, codes, absmax)
-    if (codebook->magnitude_rule) {
-        if (type == QK_FLOAT32)
-            CALL(QK_FLOAT32, 1);
-        else if (type == QK_BFLOAT16)
-            CALL(QK_BFLOAT16, 1);
-        else
-            CALL(QK_FLOAT16, 1);
-    } else {
-        if (type == QK_FLOAT32)
-            CALL(QK_FLOAT32, 0);
-        else if (type == QK_BFLOAT16)
-            CALL(QK_BFLOAT16, 0);
-        else
-            CALL(QK_FLOAT16, 0);
-    }
-#undef CALL
+    quantize_all(input, type, count, block_size, codebook, scales, codes, absmax);
 }
 
 #endif
