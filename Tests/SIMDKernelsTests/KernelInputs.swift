@@ -81,14 +81,29 @@ struct KernelInput {
             let position = Int.random(in: run.indices, using: &generator)
             switch kind {
             case .oneHuge: run[position] = element == .float16 ? 6e4 : 3e38
-            case .nan: run[position] = Bool.random(using: &generator) ? .nan : -.nan
+            case .nan:
+                for _ in 0..<3 {
+                    run[Int.random(in: run.indices, using: &generator)] = .nan
+                }
             case .infinity: run[position] = Bool.random(using: &generator) ? .infinity : -.infinity
             case .ties: run[position] = 1
             default: break
             }
             values += run
         }
-        bytes = ReferenceFloat.bytes(of: values, as: element)
+        var bytes = ReferenceFloat.bytes(of: values, as: element)
+        // NaNs of both signs, quiet and signalling, with many payloads: the upper 16 bits of the
+        // element are between infinity and all ones.
+        let infinity: UInt16 = element == .float16 ? 0x7C00 : 0x7F80
+        for index in values.indices where values[index].isNaN {
+            let bits =
+                UInt16.random(in: infinity + 1...0x7FFF, using: &generator)
+                | (Bool.random(using: &generator) ? 0x8000 : 0)
+            let end = (index + 1) * element.byteCount
+            bytes[end - 2] = UInt8(truncatingIfNeeded: bits)
+            bytes[end - 1] = UInt8(bits >> 8)
+        }
+        self.bytes = bytes
         elements = ReferenceFloat.values(in: bytes, as: element)
     }
 

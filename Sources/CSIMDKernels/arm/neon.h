@@ -50,7 +50,7 @@ INLINE float absmax_neon(const char *input, qk_float_type type, size_t count) {
         uint16_t half = vmaxvq_u16(vmaxq_u16(best[0], best[1]));
         found = type == QK_BFLOAT16 ? (uint32_t)half << 16 : qk_widen_f16(half);
     }
-    return qk_float_of(found > largest ? found : largest);
+    return qk_absmax_value(found > largest ? found : largest);
 }
 
 #endif

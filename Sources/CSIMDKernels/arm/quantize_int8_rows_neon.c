@@ -31,7 +31,7 @@ INLINE void quantize(const char *input, qk_float_type type, size_t row_count, si
     size_t row_size = column_count * qk_float_size(type);
     for (size_t row = 0; row < row_count; row++) {
         float absmax = absmax_neon(input + row * row_size, type, column_count), factor;
-        scales[row] = qk_int8_row_scale(qk_bits_of(absmax));
+        scales[row] = qk_int8_row_scale(absmax);
         if (qk_int8_row_factor(scales[row], &factor))
             quantize_row(input + row * row_size, type, column_count, factor,
                          codes + row * column_count);

@@ -1,7 +1,8 @@
 #include "qk_dequantize_4bit.h"
 #include "qk_features.h"
 
-#define QK_VARIANT(name, instruction_set, features) qk_dequantize_4bit_fn qk_dequantize_4bit_##name;
+#define QK_VARIANT(name, instruction_set, features)                                                \
+    qk_dequantize_4bit_fn qk_dequantize_4bit_##name;
 #include "dequantize_4bit.inc"
 #undef QK_VARIANT
 

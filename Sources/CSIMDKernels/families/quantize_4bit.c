@@ -1,7 +1,8 @@
 #include "qk_quantize_4bit.h"
 #include "qk_features.h"
 
-#define QK_VARIANT(name, instruction_set, features) qk_quantize_4bit_fn qk_quantize_4bit_##name;
+#define QK_VARIANT(name, instruction_set, features)                                                \
+    qk_quantize_4bit_fn qk_quantize_4bit_##name;
 #include "quantize_4bit.inc"
 #undef QK_VARIANT
 

@@ -1,7 +1,8 @@
 #include "qk_quantize_int8_rows.h"
 #include "qk_features.h"
 
-#define QK_VARIANT(name, instruction_set, features) qk_quantize_int8_rows_fn qk_quantize_int8_rows_##name;
+#define QK_VARIANT(name, instruction_set, features)                                                \
+    qk_quantize_int8_rows_fn qk_quantize_int8_rows_##name;
 #include "quantize_int8_rows.inc"
 #undef QK_VARIANT
 

@@ -15,4 +15,10 @@ static inline uint32_t qk_absmax_bits(const void *input, qk_float_type type, siz
     return largest;
 }
 
+/// Returns the largest magnitude with these bits, a NaN as the positive quiet one without payload:
+/// which NaN is the largest depends on whether it became quiet before.
+static inline float qk_absmax_value(uint32_t bits) {
+    return qk_float_of(bits > 0x7f800000 ? 0x7fc00000 : bits);
+}
+
 #endif

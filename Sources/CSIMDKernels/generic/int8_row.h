@@ -5,10 +5,10 @@
 
 // The pieces of the rule that run once a row, shared by the variants.
 
-/// Returns the scale of a row whose largest magnitude has the given bits. Rounding keeps the order,
-/// so the largest rounded magnitude is the largest magnitude, rounded.
-static inline float qk_int8_row_scale(uint32_t absmax_bits) {
-    return qk_float_of(qk_widen_f16(qk_narrow_f16(absmax_bits)));
+/// Returns the scale of a row with the given largest magnitude. Rounding keeps the order, so the
+/// largest rounded magnitude is the largest magnitude, rounded.
+static inline float qk_int8_row_scale(float absmax) {
+    return qk_float_of(qk_widen_f16(qk_narrow_f16(qk_bits_of(absmax))));
 }
 
 /// Returns whether a row with this scale has codes other than 0, and their factor.

@@ -39,7 +39,7 @@ static inline int qk_scaling_4bit(float a, float *reciprocal) {
     return magnitude >= 0x00800000 && magnitude < 0x7f800000 ? QK_SCALE_MULTIPLY : QK_SCALE_DIVIDE;
 }
 
-/// Quantizes one block, elements start ..< start + count, with scale `a`. codes is that of the block.
+/// Quantizes one block, elements start ..< start + count, with scale `a`; codes are its own.
 static inline void qk_quantize_4bit_block(const void *input, qk_float_type type, size_t start,
                                           size_t count, const qk_codebook_4bit *codebook, float a,
                                           uint8_t *codes) {

@@ -7,7 +7,8 @@ void qk_quantize_4bit_generic(const void *input, qk_float_type type, size_t coun
                               const float *scales, void *codes, float *absmax) {
     for (size_t block = 0, start = 0; start < count; block++, start += block_size) {
         size_t length = count - start < block_size ? count - start : block_size;
-        float a = scales ? scales[block] : qk_float_of(qk_absmax_bits(input, type, start, length));
+        float a = scales ? scales[block]
+                         : qk_absmax_value(qk_absmax_bits(input, type, start, length));
         if (absmax)
             absmax[block] = a;
         qk_quantize_4bit_block(input, type, start, length, codebook, a,

@@ -20,7 +20,8 @@ typedef struct {
 ///   code(i) = codebook's code of v, where v = fl(x[i] * fl(1 / a)), or fl(x[i] / a) if fl(1 / a)
 ///   is subnormal or not finite.
 /// All codes of a block with a zero, infinite or NaN `a` are the code of 0. Without `scales`, the
-/// maximum is that of the elements' bits without the sign, so a NaN or an infinity shows in it.
+/// maximum is that of the elements' bits without the sign, so an infinity shows in it, and a NaN as
+/// the positive quiet one without payload.
 ///
 /// codes: (count + 1) / 2 bytes; code(2j) is the high nibble of byte j, code(2j + 1) the low one; a
 /// last low nibble without element holds the code of 0. absmax: ceil(count / block_size) values,

@@ -43,7 +43,7 @@ AVX2 INLINE float absmax_avx2(const char *input, qk_float_type type, size_t coun
         uint32_t wide = type == QK_BFLOAT16 ? (uint32_t)bits << 16 : qk_widen_f16(bits);
         largest = wide > largest ? wide : largest;
     }
-    return qk_float_of(largest);
+    return qk_absmax_value(largest);
 }
 
 #endif

@@ -63,7 +63,7 @@ AVX512 INLINE float absmax_avx512(const char *input, qk_float_type type, size_t 
             best = _mm512_max_epu32(best, _mm512_and_si512(a, mask));
             other = _mm512_max_epu32(other, _mm512_and_si512(b, mask));
         }
-        return qk_float_of(_mm512_reduce_max_epu32(_mm512_max_epu32(best, other)));
+        return qk_absmax_value(_mm512_reduce_max_epu32(_mm512_max_epu32(best, other)));
     }
     __m512i mask = _mm512_set1_epi16(0x7fff);
     for (size_t i = 0; i < count; i += 32) {
@@ -77,7 +77,7 @@ AVX512 INLINE float absmax_avx512(const char *input, qk_float_type type, size_t 
     // minpos finds the smallest of eight 16-bit numbers: the largest complement.
     quarter = _mm_minpos_epu16(_mm_xor_si128(quarter, _mm_set1_epi16(-1)));
     uint16_t bits = (uint16_t)~_mm_cvtsi128_si32(quarter);
-    return qk_float_of(type == QK_BFLOAT16 ? (uint32_t)bits << 16 : qk_widen_f16(bits));
+    return qk_absmax_value(type == QK_BFLOAT16 ? (uint32_t)bits << 16 : qk_widen_f16(bits));
 }
 
 #endif

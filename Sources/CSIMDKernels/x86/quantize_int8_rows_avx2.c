@@ -49,7 +49,7 @@ AVX2 INLINE void quantize(const char *input, qk_float_type type, size_t row_coun
     size_t row_size = column_count * (type == QK_FLOAT32 ? 4 : 2);
     for (size_t row = 0; row < row_count; row++) {
         float absmax = absmax_avx2(input + row * row_size, type, column_count), factor;
-        scales[row] = qk_int8_row_scale(qk_bits_of(absmax));
+        scales[row] = qk_int8_row_scale(absmax);
         if (qk_int8_row_factor(scales[row], &factor))
             quantize_row(input + row * row_size, type, column_count, factor,
                          codes + row * column_count);

@@ -14,7 +14,8 @@ package enum Reference4Bit {
     /// Returns the scale of a block: its largest magnitude, where infinity counts as larger than
     /// every number and a NaN as larger still.
     package static func absmax(of block: ArraySlice<Float>) -> Float {
-        Float(bitPattern: block.map { $0.bitPattern & 0x7FFF_FFFF }.max() ?? 0)
+        if block.contains(where: \.isNaN) { return ReferenceFloat.canonical(.nan) }
+        return block.map(\.magnitude).max() ?? 0
     }
 
     /// Returns one code per element of a block with scale `a`.
