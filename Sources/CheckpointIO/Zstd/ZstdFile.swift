@@ -1,4 +1,3 @@
-internal import Synchronization
 public import Tensors
 
 /// The unpacked content of a zstd file, readable at any place.
@@ -19,10 +18,8 @@ public final class ZstdFile: ByteSource {
     let packed: any ByteSource
     let table: ZstdFrameTable
     let budget: MemoryBudget?
-    private let slots: [Slot]
+    private let cache: ZstdFrameCache
     private let window: ZstdWindow
-    private let decoders = DecoderPool()
-    private let decodedBytes = Atomic<Int>(0)
 
     /// Frames of up to this many bytes are unpacked whole.
     static let smallFrameByteCount = 8 << 20
@@ -45,7 +42,7 @@ public final class ZstdFile: ByteSource {
             throw error.inFile(packed.fileName)
         }
         byteCount = table.contentByteCount
-        slots = (0..<8).map { _ in Slot() }
+        cache = ZstdFrameCache(packed, frames: table.frames, budget: budget)
         window = ZstdWindow(packed, budget: budget)
     }
 
@@ -54,7 +51,7 @@ public final class ZstdFile: ByteSource {
 
     /// How many bytes have been unpacked so far, those thrown away included.
     package var decodedByteCount: Int {
-        decodedBytes.load(ordering: .relaxed) + window.decodedByteCount
+        cache.decodedByteCount + window.decodedByteCount
     }
 
     /// Returns how many packed bytes the frames take that hold a part of the unpacked file.
@@ -93,7 +90,7 @@ public final class ZstdFile: ByteSource {
                 var part = bytes._mutatingExtracting(done..<done + count)
                 let start = place - frame.content.lowerBound
                 if frame.isSmall {
-                    try readSmall(index, from: start, into: &part)
+                    try cache.read(index, from: start, into: &part)
                 } else {
                     try window.read(frame, index: index, from: start, into: &part)
                 }
@@ -112,14 +109,7 @@ public final class ZstdFile: ByteSource {
             try parallel.forEach(table.frames.count) { index throws(CheckpointError) in
                 let frame = self.table.frames[index]
                 if frame.isSmall {
-                    var content = try AlignedBuffer.allocate(
-                        byteCount: frame.content.count,
-                        budget: self.budget
-                    )
-                    try content.withMutableBytes {
-                        (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                        try self.decode(frame, into: &bytes)
-                    }
+                    try self.cache.verify(index)
                 } else {
                     try ZstdWindow.verify(frame, of: self.packed, budget: self.budget)
                 }
@@ -127,73 +117,6 @@ public final class ZstdFile: ByteSource {
         } catch {
             throw error.inFile(fileName)
         }
-    }
-
-    // MARK: Frames that are unpacked whole
-
-    /// One frame that was unpacked lately; threads that want the same one wait for the first.
-    private final class Slot: Sendable {
-        struct Content: ~Copyable {
-            var frameIndex: Int?
-            var buffer: AlignedBuffer
-        }
-
-        let content: Mutex<Content?> = Mutex(nil)
-    }
-
-    private func readSmall(
-        _ index: Int,
-        from start: Int,
-        into bytes: inout MutableRawSpan
-    ) throws(CheckpointError) {
-        let frame = table.frames[index]
-        if bytes.byteCount == frame.content.count { return try decode(frame, into: &bytes) }
-        // Neighbours go to different slots, so threads at work side by side do not wait.
-        let slot = slots[index % slots.count]
-        // The target goes into the lock as a buffer, since a span may not be captured there.
-        try unsafe bytes.withUnsafeMutableBytes { (target) throws(CheckpointError) in
-            let target = unsafe target
-            try slot.content.withLock { (content: inout Content?) throws(CheckpointError) in
-                try self.fill(&content, with: index)
-                content?.buffer.withBytes { unpacked in
-                    let part = unpacked.extracting(start..<start + target.count)
-                    unsafe part.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
-                }
-            }
-        }
-    }
-
-    private typealias Content = Slot.Content
-
-    private func fill(
-        _ content: inout Content?,
-        with index: Int
-    ) throws(CheckpointError) {
-        let frame = table.frames[index]
-        if content?.frameIndex == index { return }
-        if content == nil || (content?.buffer.byteCount ?? 0) < frame.content.count {
-            content = nil
-            content = Content(
-                frameIndex: nil,
-                buffer: try AlignedBuffer.allocate(byteCount: frame.content.count, budget: budget)
-            )
-        }
-        content?.frameIndex = nil
-        try content?.buffer.withMutablePrefix(frame.content.count) {
-            (bytes: inout MutableRawSpan) throws(CheckpointError) in
-            try self.decode(frame, into: &bytes)
-        }
-        content?.frameIndex = index
-    }
-
-    private func decode(
-        _ frame: ZstdFrameTable.Frame,
-        into bytes: inout MutableRawSpan
-    ) throws(CheckpointError) {
-        let decoder = try decoders.take(budget: budget)
-        try decoder.decode(frame, of: packed, into: &bytes)
-        decoders.giveBack(decoder)
-        decodedBytes.wrappingAdd(frame.content.count, ordering: .relaxed)
     }
 
     private static func frames(
@@ -220,26 +143,5 @@ extension ZstdFrameTable.Frame {
     var isSmall: Bool {
         content.count <= ZstdFile.smallFrameByteCount
             && packed.count <= ZstdFile.smallFrameByteCount + (64 << 10)
-    }
-}
-
-/// Decoders that nobody uses now.
-private final class DecoderPool: Sendable {
-    /// A decoder on its way from one user to the next.
-    private struct Idle: @unchecked Sendable {
-        // Whoever takes it out of the list has it alone.
-        let decoder: ZstdDecoder
-    }
-
-    private let idle = Mutex<[Idle]>([])
-
-    func take(budget: MemoryBudget?) throws(CheckpointError) -> ZstdDecoder {
-        if let idle = idle.withLock({ $0.popLast() }) { return idle.decoder }
-        return try ZstdDecoder(budget: budget)
-    }
-
-    func giveBack(_ decoder: ZstdDecoder) {
-        let returned = Idle(decoder: decoder)
-        idle.withLock { $0.append(returned) }
     }
 }
