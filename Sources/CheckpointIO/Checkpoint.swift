@@ -1,3 +1,5 @@
+public import Tensors
+
 /// A model on disk: its tensors by name, its configuration, and the files that go with it.
 ///
 /// Opens a folder (one safetensors file, or shards with an index), a bare `.safetensors`,
@@ -81,6 +83,11 @@ public struct Checkpoint: Sendable {
     public var companions: [Companion] { contents.companions }
     /// `__metadata__` of the first weight file.
     public var metadata: JSONObject { contents.metadata }
+    /// The type to store float tensors in if nobody asks for another.
+    ///
+    /// Packed GGUF tensors decode to float32, but stand for a model that had bfloat16. Nil means:
+    /// as they are.
+    public var preferredDType: DType? { contents.preferredDType }
     /// The files that hold the weights, in the order in which `tensors` runs through them.
     package var weightFiles: [InputFile] { contents.weightFiles }
     /// The folder, if one was opened.

@@ -8,6 +8,10 @@ public struct TensorView: Sendable {
     public let description: TensorDescription
     /// The file that holds it, as printed in errors.
     public let fileName: String
+    /// The name in its file: what people look for when something is wrong with it.
+    ///
+    /// It differs from that of the description in a GGUF file.
+    public let storedName: Name
     /// The type as the container names it (`"BF16"`, `"Q4_1"`), for display.
     public let storedType: String
     /// The bytes it fills in its file.
@@ -17,12 +21,14 @@ public struct TensorView: Sendable {
     package init(
         description: TensorDescription,
         fileName: String,
+        storedName: Name? = nil,
         storedType: String,
         storedByteCount: Int,
         elements: any ElementSource
     ) {
         self.description = description
         self.fileName = fileName
+        self.storedName = storedName ?? description.name
         self.storedType = storedType
         self.storedByteCount = storedByteCount
         self.elements = elements

@@ -14,7 +14,7 @@ struct ErrorReport: Sendable {
 
     /// Reports an error of the library.
     init(_ error: CheckpointError) {
-        status = ExitStatus(error.code.category)
+        status = ExitStatus(error.category)
         line = error.description
         hint = error.hint
         let fields: [(Name, JSONValue?)] = [

@@ -10,6 +10,7 @@ extension CheckpointContents {
             tensors: model.tensors,
             configuration: model.configuration
         )
+        preferredDType = model.preferredDType
         warnings = file.warnings
         try GGUFVocabulary.check(file, vocabularySize: model.config.vocabularySize)
         companions = [companion("generation_config.json", try model.config.generationConfig())]

@@ -24,7 +24,11 @@ struct GGUFModel {
         self.config = config
         preferredDType = GGUFModel.preferredDType(of: file)
         configuration = try config.json(dtype: preferredDType.torchName)
-        tensors = try GGUFModel.views(config)
+        do throws(CheckpointError) {
+            tensors = try GGUFModel.views(config, expected: ModelConfig(json: configuration))
+        } catch {
+            throw error.inFile(file.source.fileName)
+        }
     }
 
     /// The one type of all matrices, if they have one and are not packed; else bfloat16.
@@ -66,7 +70,11 @@ struct GGUFModel {
         }
     }
 
-    private static func views(_ config: GGUFConfig) throws(CheckpointError) -> [TensorView] {
+    /// Makes the views, checking each shape against the one that the configuration implies.
+    private static func views(
+        _ config: GGUFConfig,
+        expected: ModelConfig
+    ) throws(CheckpointError) -> [TensorView] {
         var views: [TensorView] = []
         for tensor in config.file.tensors {
             switch config.architecture.meaning(of: tensor.name) {
@@ -88,6 +96,16 @@ struct GGUFModel {
                         tensor: tensor.name,
                         expected: "\(config.layerCount) layers",
                         found: "layer \(role.layer ?? 0)"
+                    )
+                }
+                let shape = expected.expectedShape(of: role.name) ?? tensor.shape
+                guard shape == tensor.shape else {
+                    throw CheckpointError(
+                        .configShape,
+                        "the shape is not the one that the model's keys imply",
+                        tensor: tensor.name,
+                        expected: "\(shape)",
+                        found: "\(tensor.shape)"
                     )
                 }
                 views.append(try view(of: tensor, role: role, config: config))
@@ -117,6 +135,7 @@ struct GGUFModel {
                 shape: tensor.shape
             ),
             fileName: config.file.source.fileName,
+            storedName: tensor.name,
             storedType: tensor.type.name,
             storedByteCount: tensor.bytes.count,
             elements: GGUFElements(

@@ -4,6 +4,8 @@ internal import Glibc
 internal import Darwin
 #endif
 
+internal import Tensors
+
 /// What a container holds, before the model in it is checked.
 ///
 /// Every kind of container makes one of these; nothing behind it knows the difference.
@@ -28,6 +30,8 @@ struct CheckpointContents: Sendable {
     /// The opened files that hold the weights.
     var weightFiles: [InputFile] = []
     var folder: InputFolder?
+    /// The type to store floats in where the container itself does not tell; see `Checkpoint`.
+    var preferredDType: DType?
     /// Tensors that were left out, because the index does not know them.
     var unmappedTensors: [UnmappedTensor] = []
 }

@@ -145,6 +145,23 @@ struct GGUFModelTests {
         #expect(contents.tensors.count == 11)
     }
 
+    @Test("packed models were bfloat16, others are what their matrices are")
+    func prefersAType() throws {
+        var writer = GGUFWriter.tinyLlama()
+        #expect(try open(&writer).preferredDType == .float32)
+        for index in writer.tensors.indices where writer.tensors[index].dims.count == 2 {
+            writer.tensors[index].type = 1
+            writer.tensors[index].data.removeLast(writer.tensors[index].data.count / 2)
+        }
+        let halves = try open(&writer)
+        #expect(halves.preferredDType == .float16)
+        #expect(halves.configuration?["torch_dtype"] == "float16")
+        #expect(halves.tensors[2].description.dtype == .float16)
+        #expect(halves.tensors[2].storedName == "blk.0.attn_q.weight")
+        writer.change("blk.0.attn_q.weight") { $0.type = 30 }
+        #expect(try open(&writer).preferredDType == .bfloat16)
+    }
+
     @Test("keys of the wrong size or type are refused by their name")
     func refusesKeys() throws {
         for key in ["block_count", "embedding_length", "attention.head_count"] {
@@ -195,6 +212,9 @@ struct GGUFModelTests {
         }
         for name in ["blk.0.ssm_a", "blk.0.attn_q.scale", "blk.00.attn_q.weight", "other"] {
             try expect(.configUnsupported, tensor: Name(name)) { $0.add(name, [16]) }
+        }
+        try expect(.configShape, tensor: "token_embd.weight") {
+            $0.set("llama.embedding_length", .uint32(32))
         }
         try expect(.configShape, tensor: "blk.0.attn_k.weight") {
             $0.change("blk.0.attn_k.weight") { $0.dims = [128, 1] }
