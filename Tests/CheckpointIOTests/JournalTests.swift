@@ -192,6 +192,21 @@ import Testing
         }
     }
 
+    @Test func keepsTheJournalWhenTheLastStepFails() throws {
+        let folder = try TemporaryFolder()
+        let output = try Self.start(folder)
+        try Self.record("a", 10, in: output)
+        try folder.makeFolder("out")
+        let error = try expectError(.outputExists) { try output.commit() }
+        #expect(try folder.listing("out.partial").contains("journal.jsonl"))
+        output.abandon(after: CheckpointError(.fileIo, error.message))
+        try FileManager.default.removeItem(atPath: folder("out"))
+        let again = try Self.start(folder)
+        #expect(again.resumedFileNames == ["a"])
+        try again.commit()
+        #expect(try folder.listing("out") == ["a"])
+    }
+
     @Test func refusesNamesThatLeaveTheFolder() {
         for name in ["../x", "a/b", "", ".", "..", "lock", "journal.jsonl", "a\u{1}"] {
             let entry = Journal.Entry(
@@ -237,15 +252,5 @@ import Testing
         // FIPS 180-2, appendix B.1.
         let abc = Array("abc".utf8).withRawSpan { PieceDigest.sha256(of: $0) }
         #expect(abc == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-    }
-}
-
-@Suite struct StopFlagTests {
-    @Test func throwsOnceItIsSet() throws {
-        let flag = StopFlag()
-        try flag.check()
-        flag.request()
-        let error = try expectError(.outputStopped) { try flag.check() }
-        #expect(error.code.category == .stopped)
     }
 }

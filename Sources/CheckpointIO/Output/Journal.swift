@@ -101,6 +101,15 @@ final class Journal: Sendable {
         _ = state.withLock { $0.recorded.remove(file) }
     }
 
+    /// Returns everything in the file.
+    func bytes() throws(CheckpointError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: state.withLock { $0.byteCount })
+        try bytes.withMutableRawSpan { (span: inout MutableRawSpan) throws(CheckpointError) in
+            try descriptor.read(at: 0, into: &span)
+        }
+        return bytes
+    }
+
     /// Closes the file; everything in it is on the medium already.
     func close() throws(CheckpointError) {
         try descriptor.close()

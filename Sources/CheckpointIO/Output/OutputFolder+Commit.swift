@@ -25,15 +25,20 @@ extension OutputFolder {
                 precondition(file.isFinished, "\(file.fileName) is not finished")
             }
         }
-        if let journal {
-            try journal.close()
-            try removeEntry(Journal.fileName)
+        let replacesFolder: Bool
+        let journalText = try journal?.bytes()
+        do throws(CheckpointError) {
+            try journal?.close()
+            if journal != nil { try removeEntry(Journal.fileName) }
+            // The lock on the folder itself stays until it has its final name.
+            try removeEntry(OutputPlace.lockName)
+            try folder.setMode(finalFolderMode)
+            try folder.synchronize()
+            replacesFolder = try place.putIntoPlace(overwrite: overwrites)
+        } catch {
+            if let journalText { try? restoreJournal(journalText) }
+            throw error
         }
-        // The lock on the folder itself stays until it has its final name.
-        try removeEntry(OutputPlace.lockName)
-        try folder.setMode(finalFolderMode)
-        try folder.synchronize()
-        let replacesFolder = try place.putIntoPlace(overwrite: overwrites)
         state.withLock { $0.stage = .committed }
         try? lockFile.close()
         try? folder.close()
@@ -41,6 +46,22 @@ extension OutputFolder {
         // What is at the temporary path now is the folder that was replaced.
         guard let failure = place.removeTree() else { return [] }
         return [CheckpointWarning(failure)]
+    }
+
+    /// Writes the journal again, after it was removed for a last step that failed.
+    private func restoreJournal(_ text: [UInt8]) throws(CheckpointError) {
+        try folder.setMode(0o700)
+        let opened = Descriptor.open(
+            Journal.fileName,
+            below: folder,
+            flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+            name: Journal.fileName
+        )
+        guard case .success(let file) = opened else { return }
+        try text.withRawSpan { (bytes) throws(CheckpointError) in try file.write(bytes, at: 0) }
+        try file.synchronize()
+        try file.close()
+        try folder.synchronize()
     }
 
     /// Gives the output up: closes everything and removes the temporary folder, or keeps it if a

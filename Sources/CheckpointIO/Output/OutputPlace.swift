@@ -126,12 +126,7 @@ struct OutputPlace {
     /// - Throws: `output.exists` if it appeared meanwhile; `file.io`, and then nothing has changed.
     func putIntoPlace(overwrite: Bool) throws(CheckpointError) -> Bool {
         let replaces = overwrite && FileStatus(at: destination) != nil
-        var failure =
-            replaces
-            ? cs_exchange(partialPath, destination) : cs_move(partialPath, destination)
-        if failure == ENOTSUP {
-            failure = replaces ? exchangeInSteps() : renameUnlessThere()
-        }
+        let failure = replaces ? exchange() : move(partialPath, to: destination)
         if failure == EEXIST {
             throw existsError("it appeared while the output was made", hint: nil)
         }
@@ -140,43 +135,41 @@ struct OutputPlace {
             try parent.synchronize()
         } catch {
             // What is not certain to last is not there.
-            _ =
-                replaces
-                ? cs_exchange(partialPath, destination) : cs_move(destination, partialPath)
+            _ = replaces ? exchange() : move(destination, to: partialPath)
             throw error
         }
         return replaces
     }
 
+    /// Exchanges destination and temporary path.
+    /// - Returns: 0, or the error number.
+    private func exchange() -> Int32 {
+        let failure = unsafe cs_rename_exchange(partialPath, destination)
+        return failure == ENOTSUP ? exchangeInSteps() : failure
+    }
+
     /// For file systems that cannot exchange: there is a moment without a destination.
     private func exchangeInSteps() -> Int32 {
         let aside = partialPath + ".old"
-        var failure = cs_move(destination, aside)
+        var failure = move(destination, to: aside)
         guard failure == 0 else { return failure }
-        failure = cs_move(partialPath, destination)
+        failure = move(partialPath, to: destination)
         guard failure == 0 else {
-            _ = cs_move(aside, destination)
+            _ = move(aside, to: destination)
             return failure
         }
-        return cs_move(aside, partialPath)
+        return move(aside, to: partialPath)
     }
 
-    private func renameUnlessThere() -> Int32 {
-        guard FileStatus(at: destination) == nil else { return EEXIST }
-        while unsafe rename(partialPath, destination) != 0 {
+    /// Renames without replacing anything.
+    /// - Returns: 0, or the error number; EEXIST if something is there.
+    private func move(_ from: String, to target: String) -> Int32 {
+        let failure = unsafe cs_rename_exclusive(from, target)
+        guard failure == ENOTSUP else { return failure }
+        guard FileStatus(at: target) == nil else { return EEXIST }
+        while unsafe rename(from, target) != 0 {
             if errno != EINTR { return errno }
         }
         return 0
     }
-
-    /// Synchronizes the folder around the destination.
-    func synchronizeParent() throws(CheckpointError) { try parent.synchronize() }
-}
-
-private func cs_exchange(_ from: String, _ to: String) -> Int32 {
-    unsafe cs_rename_exchange(from, to)
-}
-
-private func cs_move(_ from: String, _ to: String) -> Int32 {
-    unsafe cs_rename_exclusive(from, to)
 }
