@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "Tensors", targets: ["Tensors"]),
         .library(name: "CheckpointIO", targets: ["CheckpointIO"]),
         .library(name: "Quant", targets: ["Quant"]),
+        .library(name: "KernelBenchmarks", targets: ["KernelBenchmarks"]),
         .executable(name: "quantize", targets: ["QuantizeTool"]),
     ],
     dependencies: [
@@ -31,6 +32,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(name: "Tensors", swiftSettings: swiftSettings),
+        .target(
+            name: "KernelBenchmarks",
+            dependencies: ["SIMDKernels", "Tensors"],
+            swiftSettings: swiftSettings
+        ),
         .systemLibrary(
             name: "CZstd",
             pkgConfig: "libzstd",
@@ -59,6 +65,7 @@ let package = Package(
                 "CheckpointIO",
                 "Tensors",
                 "SIMDKernels",
+                "KernelBenchmarks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings
@@ -77,6 +84,7 @@ let package = Package(
         ),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "SIMDKernelsTests", dependencies: ["SIMDKernels", "TestSupport"]),
+        .testTarget(name: "KernelBenchmarksTests", dependencies: ["KernelBenchmarks"]),
         .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),
         .testTarget(name: "QuantTests", dependencies: ["Quant", "TestSupport"]),
         .testTarget(

@@ -1,0 +1,76 @@
+package import SIMDKernels
+
+/// One row of the benchmark: a family, a format, an element type and a variant.
+package struct BenchmarkCase {
+    /// What is computed, for example `quantize`.
+    package let operation: String
+    /// The format, for example `nf4`.
+    package let format: String
+    /// The element type of the floats.
+    package let element: FloatElement
+    /// The variant's name, or `reference`.
+    package let variant: String
+    /// Whether the variant is the one in use.
+    package let isSelected: Bool
+    /// The bytes of floats that a run reads or writes; less than the matrix where the row is slow.
+    package let byteCount: Int
+    /// Runs it once.
+    package let run: (inout BenchmarkMemory, ParallelRows) -> Void
+
+    /// The row's name: operation, format, element type and variant, separated by `/`.
+    package var name: String { "\(operation)/\(format)/\(element)/\(variant)" }
+}
+
+/// A family of kernels that the benchmark covers.
+package protocol BenchmarkFamily {
+    /// Returns the family's rows for a square matrix.
+    ///
+    /// Every supported variant has a row for each format and element type; the plain Swift reference
+    /// has one as well.
+    static func cases(size: Int) -> [BenchmarkCase]
+}
+
+extension BenchmarkCase {
+    /// The elements of a tile: small enough for a core's caches, a whole number of blocks of any
+    /// size.
+    static let tileElementCount = 1 << 16
+
+    /// Makes a row for a kernel's variant.
+    init<Variant: Kernel>(
+        _ operation: String,
+        _ format: String,
+        _ element: FloatElement,
+        kernel: Variant,
+        size: Int,
+        run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
+    ) {
+        self.init(
+            operation: operation,
+            format: format,
+            element: element,
+            variant: kernel.name,
+            isSelected: kernel.name == Variant.selected.name,
+            byteCount: size * size * element.byteCount,
+            run: run
+        )
+    }
+
+    /// Makes a row for a plain Swift reference, which handles `elementCount` elements a run.
+    init(
+        reference operation: String,
+        _ format: String,
+        _ element: FloatElement,
+        elementCount: Int,
+        run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
+    ) {
+        self.init(
+            operation: operation,
+            format: format,
+            element: element,
+            variant: "reference",
+            isSelected: false,
+            byteCount: elementCount * element.byteCount,
+            run: run
+        )
+    }
+}

@@ -1,0 +1,51 @@
+internal import Tensors
+
+extension BenchmarkMemory {
+    /// Calls `body` with the beginning of the input, the codes and the scales.
+    mutating func withQuantizationBuffers(
+        inputByteCount: Int,
+        codeByteCount: Int,
+        scaleCount: Int,
+        _ body: (RawSpan, inout MutableRawSpan, inout MutableSpan<Float>) -> Void
+    ) {
+        input.withBytes { input in
+            codes.withMutablePrefix(codeByteCount) { codes in
+                unsafe scales.withUnsafeMutableBufferPointer { scales in
+                    var span = unsafe scales.extracting(..<scaleCount).mutableSpan
+                    body(input.extracting(0..<inputByteCount), &codes, &span)
+                }
+            }
+        }
+    }
+
+    /// Calls `body` with the beginning of the codes, the scales and the output.
+    mutating func withDequantizationBuffers(
+        codeByteCount: Int,
+        scaleCount: Int,
+        outputByteCount: Int,
+        _ body: (RawSpan, Span<Float>, inout MutableRawSpan) -> Void
+    ) {
+        codes.withBytes { codes in
+            output.withMutablePrefix(outputByteCount) { output in
+                unsafe scales.withUnsafeBufferPointer { scales in
+                    let span = unsafe scales.extracting(..<scaleCount).span
+                    body(codes.extracting(0..<codeByteCount), span, &output)
+                }
+            }
+        }
+    }
+
+    /// Returns a copy of the first bytes of the input.
+    func inputBytes(_ count: Int) -> [UInt8] {
+        input.withBytes { bytes in
+            unsafe bytes.withUnsafeBytes { unsafe Array($0.prefix(count)) }
+        }
+    }
+
+    /// Returns a copy of the first codes.
+    func codeBytes(_ count: Int) -> [UInt8] {
+        codes.withBytes { bytes in
+            unsafe bytes.withUnsafeBytes { unsafe Array($0.prefix(count)) }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// What one measurement found.
+public struct BenchmarkResult: Hashable, Sendable {
+    /// What is computed, for example `quantize`.
+    public let operation: String
+    /// The format, for example `nf4`.
+    public let format: String
+    /// The element type of the floats, for example `float32`.
+    public let element: String
+    /// The variant, for example `avx2`.
+    public let variant: String
+    /// Whether this variant is the one in use.
+    public let isSelected: Bool
+    /// The bytes of floats that a run reads or writes.
+    public let byteCount: Int
+    /// How often it ran.
+    public let runCount: Int
+    /// The median time of a run, in seconds.
+    public let medianSeconds: Double
+    /// The shortest time of a run, in seconds.
+    public let bestSeconds: Double
+
+    /// The bytes of floats per second of the median run, in units of 10⁹.
+    public var gigabytesPerSecond: Double { Double(byteCount) / medianSeconds / 1e9 }
+    /// The bytes of floats per second of the shortest run, in units of 10⁹.
+    public var bestGigabytesPerSecond: Double { Double(byteCount) / bestSeconds / 1e9 }
+}
+
+/// All measurements of a run, and the machine's own limit.
+public struct BenchmarkReport: Hashable, Sendable {
+    /// What was measured, and how long.
+    public let options: BenchmarkOptions
+    /// The speed at which the threads together read memory and do nothing with it.
+    public let memoryRead: BenchmarkResult
+    /// The measurements, in the order of the families and their variants.
+    public let results: [BenchmarkResult]
+}

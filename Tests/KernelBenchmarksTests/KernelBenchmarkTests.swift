@@ -1,0 +1,41 @@
+import KernelBenchmarks
+import SIMDKernels
+import Testing
+
+@Suite struct KernelBenchmarkTests {
+    @Test func coversEveryVariantAndTheReference() {
+        let names = Set(KernelBenchmark.cases(BenchmarkOptions(size: 64)).map(\.name))
+        for element in FloatElement.allCases {
+            for variant in Quantize4BitKernel.supported.map(\.name) + ["reference"] {
+                #expect(names.contains("quantize/nf4/\(element)/\(variant)"))
+                #expect(names.contains("quantize/fp4/\(element)/\(variant)"))
+                #expect(names.contains("dequantize/nf4/\(element)/\(variant)"))
+                #expect(names.contains("quantize/int8/\(element)/\(variant)"))
+                #expect(names.contains("dequantize/int8/\(element)/\(variant)"))
+            }
+        }
+    }
+
+    @Test(arguments: [1, 3]) func runsEverySelectedRow(threadCount: Int) throws {
+        let options = BenchmarkOptions(
+            size: 320,
+            threadCount: threadCount,
+            seconds: 0,
+            leastRunCount: 1,
+            filter: "generic"
+        )
+        var names: [String] = []
+        let report = try KernelBenchmark.run(options) { names.append($0) }
+        #expect(names == ["memory read"] + KernelBenchmark.cases(options).map(\.name))
+        #expect(report.results.count == names.count - 1)
+        #expect(report.results.allSatisfy { $0.runCount == 1 && $0.medianSeconds > 0 })
+        #expect(report.text.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(report.json.contains(#""format": "nf4""#))
+    }
+
+    @Test func findsTheMedian() {
+        #expect(Stopwatch.median([3, 1, 2]) == 2)
+        #expect(Stopwatch.median([4, 1, 2, 3]) == 2.5)
+        #expect(Stopwatch.median([]) == 0)
+    }
+}
