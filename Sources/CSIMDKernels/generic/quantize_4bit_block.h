@@ -1,7 +1,7 @@
 #ifndef QK_QUANTIZE_4BIT_BLOCK_H
 #define QK_QUANTIZE_4BIT_BLOCK_H
 
-#include "absmax_bits.h"
+#include "block_scaling.h"
 #include "qk_quantize_4bit.h"
 
 // The pieces of the rule that the variants share: they run once a block, or only on blocks so rare
@@ -26,26 +26,13 @@ static inline uint8_t qk_code_4bit(const qk_codebook_4bit *codebook, float v) {
     return codebook->code_of_rank[qk_rank_4bit(codebook, v)];
 }
 
-/// How the elements of a block are scaled.
-enum { QK_SCALE_NONE, QK_SCALE_MULTIPLY, QK_SCALE_DIVIDE };
-
-/// Returns how a block with scale `a` is scaled, and its reciprocal.
-static inline int qk_scaling_4bit(float a, float *reciprocal) {
-    uint32_t magnitude = qk_bits_of(a) & 0x7fffffff;
-    if (magnitude == 0 || magnitude >= 0x7f800000)
-        return QK_SCALE_NONE;
-    *reciprocal = 1.0f / a;
-    magnitude = qk_bits_of(*reciprocal) & 0x7fffffff;
-    return magnitude >= 0x00800000 && magnitude < 0x7f800000 ? QK_SCALE_MULTIPLY : QK_SCALE_DIVIDE;
-}
-
 /// Quantizes one block, elements start ..< start + count, with scale `a`; codes are its own.
 static inline void qk_quantize_4bit_block(const void *input, qk_float_type type, size_t start,
                                           size_t count, const qk_codebook_4bit *codebook, float a,
                                           uint8_t *codes) {
     uint8_t zero = qk_code_4bit(codebook, 0.0f);
     float reciprocal = 0.0f;
-    int scaling = qk_scaling_4bit(a, &reciprocal);
+    int scaling = qk_block_scaling(a, &reciprocal);
     if (scaling == QK_SCALE_NONE) {
         memset(codes, zero << 4 | zero, (count + 1) / 2);
         return;

@@ -16,7 +16,7 @@ TARGET INLINE void quantize_one_block(const char *input, qk_float_type type, siz
                                       const search_tables *tables, int magnitude_rule, float a,
                                       uint8_t *codes) {
     float factor;
-    if (qk_scaling_4bit(a, &factor) != QK_SCALE_MULTIPLY) {
+    if (qk_block_scaling(a, &factor) != QK_SCALE_MULTIPLY) {
         qk_quantize_4bit_block(input, type, 0, count, codebook, a, codes);
         return;
     }
