@@ -32,6 +32,8 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     /// - Precondition: `byteCount >= 0`.
     public init(byteCount: Int, budget: MemoryBudget? = nil) throws(AllocationError) {
         precondition(byteCount >= 0, "a buffer of \(byteCount) bytes")
+        // More than any address space; allocators of sanitizers end the process on such a number.
+        guard byteCount <= 1 << 46 else { throw .refused(requestedByteCount: byteCount) }
         try budget?.reserve(byteCount)
         var pointer: UnsafeMutableRawPointer?
         let status = unsafe posix_memalign(&pointer, Self.alignment, max(byteCount, 1))
