@@ -22,7 +22,7 @@ public struct PieceDigest: Hashable, Sendable {
     /// Computes the digest of everything in a source.
     /// - Throws: what reading throws; `limit.memory`.
     public init(
-        of source: some ByteSource,
+        of source: any ByteSource,
         parallel: ParallelLoop = .serial,
         budget: MemoryBudget? = nil
     ) throws(CheckpointError) {
@@ -50,7 +50,7 @@ public struct PieceDigest: Hashable, Sendable {
 
     private static func piece(
         _ index: Int,
-        of source: some ByteSource,
+        of source: any ByteSource,
         byteCount: Int,
         budget: MemoryBudget?
     ) throws(CheckpointError) -> SHA256Digest {
