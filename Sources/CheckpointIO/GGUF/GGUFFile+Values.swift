@@ -106,7 +106,7 @@ extension GGUFFile {
 
     /// Refuses arrays that no tokenizer has, before there is memory for them.
     private func checkHoldable(_ place: Range<Int>, key: Name) throws(CheckpointError) {
-        let limit = 1 << 28
+        let limit = 1 << 26
         guard place.count <= limit else {
             throw CheckpointError(
                 .limitFileSize,

@@ -176,6 +176,8 @@ struct GGUFTokenizerTests {
         try refusal(writer, .tokenizerVocab, key)
         writer.set(key, .strings(Array(tokens.dropLast()) + [String(repeating: "x", count: 1025)]))
         try refusal(writer, .tokenizerVocab, key)
+        writer.set(key, .strings(Array(tokens.dropLast()) + [String(repeating: "x", count: 129)]))
+        try refusal(writer, .tokenizerVocab, key)
         // Two spellings of one letter are two tokens.
         writer.set(key, .strings(Array(tokens.dropLast()) + ["e\u{301}"]))
         _ = try tokenizer(writer)

@@ -36,9 +36,9 @@ extension GGUFTokenizer {
         text.append("\n    },\n    \"merges\": [")
         for (index, pair) in merges.pairs.enumerated() {
             text.append(index == 0 ? "\n      [" : ",\n      [")
-            text.append(string: pair.left)
+            text.append(string: vocabulary.tokens[Int(pair.left)])
             text.append(", ")
-            text.append(string: pair.right)
+            text.append(string: vocabulary.tokens[Int(pair.right)])
             text.append("]")
         }
         text.append("\n    ]\n  }")
