@@ -28,8 +28,24 @@ struct Convert: ToolCommand {
     @OptionGroup(title: "Output options")
     var output: OutputOptions
 
+    @Flag(
+        name: .customLong("no-tokenizer"),
+        help: "Take the weights of a .gguf file alone, whatever its tokenizer is."
+    )
+    var omitsTokenizer = false
+
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
+
+    /// How the model is opened.
+    var checkpointOptions: Checkpoint.Options {
+        var options = Checkpoint.Options(
+            followsLinks: output.followLinks,
+            allowsAnyArchitecture: quantization.anyArchitecture
+        )
+        options.readsTokenizer = !omitsTokenizer
+        return options
+    }
 
     func perform(on console: Console) throws -> CommandResult {
         CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
