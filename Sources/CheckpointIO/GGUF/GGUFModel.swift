@@ -17,6 +17,7 @@ struct GGUFModel {
     /// Interprets a file.
     /// - Throws: `CheckpointError`; `config.unsupported` for whatever is not known for certain.
     init(file: GGUFFile) throws(CheckpointError) {
+        try GGUFModel.checkKind(of: file)
         let architecture = try GGUFArchitecture(of: file)
         let config = try GGUFConfig(file: file, architecture: architecture)
         try GGUFModel.checkPresence(config)
@@ -28,6 +29,32 @@ struct GGUFModel {
             tensors = try GGUFModel.views(config, expected: ModelConfig(json: configuration))
         } catch {
             throw error.inFile(file.source.fileName)
+        }
+    }
+
+    /// Refuses files that hold something else than a whole model.
+    private static func checkKind(of file: GGUFFile) throws(CheckpointError) {
+        let (typeKey, splitKey): (Name, Name) = ("general.type", "split.count")
+        if let type = try file.string(typeKey), type != "model" {
+            throw CheckpointError(
+                .configUnsupported,
+                "the file does not hold a model",
+                file: file.source.fileName,
+                key: typeKey.text,
+                expected: "model",
+                found: type
+            )
+        }
+        if let count = try file.integer(splitKey), count > 1 {
+            throw CheckpointError(
+                .configUnsupported,
+                "the file is a part of a model that was split",
+                file: file.source.fileName,
+                key: splitKey.text,
+                expected: "1",
+                found: "\(count)",
+                hint: "merge the parts first, for example with llama-gguf-split --merge"
+            )
         }
     }
 

@@ -191,6 +191,10 @@ struct GGUFModelTests {
         try expect(.configUnsupported, "llama.rope.scaling.type") {
             $0.set("llama.rope.scaling.type", .string("dynamic"))
         }
+        try expect(.configUnsupported, "general.type") {
+            $0.set("general.type", .string("adapter"))
+        }
+        try expect(.configUnsupported, "split.count") { $0.set("split.count", .uint16(3)) }
         for name in ["mamba", "gpt2"] {
             let error = try expect(.configUnsupported, "general.architecture") {
                 $0.set("general.architecture", .string(name))
