@@ -177,6 +177,29 @@ import Testing
         }
     }
 
+    @Test func makesDoWithRoomForOneFrame() throws {
+        let folder = try TemporaryFolder()
+        let content = Self.content(9_000_000)
+        let budget = MemoryBudget(limitByteCount: 9 << 20)
+        let output = try SingleFileOutput(at: folder("x"), sources: [])
+        try ZstdWriter().pack(
+            BytesInMemory(content, fileName: "x"),
+            boundaries: [],
+            to: output.file,
+            parallel: .threads(4),
+            budget: budget
+        )
+        try output.commit()
+        let packed = try folder.bytes("x")
+        #expect(try Self.pack(content, boundaries: [], in: folder) == packed)
+        let file = try ZstdFile(BytesInMemory(packed, fileName: "x"), budget: budget)
+        for start in stride(from: 0, to: content.count, by: 1_000_000) {
+            let range = start..<min(start + 500_000, content.count)
+            #expect(try file.bytes(in: range) == Array(content[range]))
+        }
+        #expect(budget.peakByteCount <= 9 << 20)
+    }
+
     @Test func stopsBetweenFrames() throws {
         let folder = try TemporaryFolder()
         let stop = StopFlag()

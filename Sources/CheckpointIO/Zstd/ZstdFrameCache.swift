@@ -92,10 +92,7 @@ final class ZstdFrameCache: Sendable {
         if (content?.buffer.byteCount ?? -1) < byteCount {
             // The old buffer goes before the new one comes.
             content = nil
-            content = Content(
-                frameIndex: nil,
-                buffer: try AlignedBuffer.allocate(byteCount: byteCount, budget: budget)
-            )
+            content = Content(frameIndex: nil, buffer: try buffer(byteCount: byteCount))
         }
         content?.frameIndex = nil
         try content?.buffer.withMutablePrefix(byteCount) {
@@ -103,6 +100,16 @@ final class ZstdFrameCache: Sendable {
             try decode(frames[index], into: &bytes)
         }
         content?.frameIndex = index
+    }
+
+    /// Allocates a buffer; if the budget has no room, what others are kept goes.
+    private func buffer(byteCount: Int) throws(CheckpointError) -> AlignedBuffer {
+        do {
+            return try AlignedBuffer(byteCount: byteCount, budget: budget)
+        } catch {
+            for slot in slots { _ = slot.content.withLockIfAvailable { $0 = nil } }
+            return try AlignedBuffer.allocate(byteCount: byteCount, budget: budget)
+        }
     }
 
     private func decode(

@@ -48,15 +48,13 @@ public struct ZstdWriter: Sendable {
         progress: (@Sendable (Int) -> Void)? = nil
     ) throws(CheckpointError) -> Int {
         let frames = Self.frames(byteCount: source.byteCount, boundaries: boundaries)
-        let slotCount = min(2 * parallel.width, frames.count)
-        var slots: [ZstdFrameSlot] = []
-        for _ in 0..<slotCount { slots.append(try ZstdFrameSlot(level: level, budget: budget)) }
+        let slots = try slots(upTo: min(2 * parallel.width, frames.count), budget: budget)
         var entries: [ZstdSeekTable.Entry] = []
         var end = 0
         var first = 0
         while first < frames.count {
             try stop?.check()
-            let wave = Array(zip(slots, frames[first..<min(first + slotCount, frames.count)]))
+            let wave = Array(zip(slots, frames[first..<min(first + slots.count, frames.count)]))
             try parallel.forEach(wave.count) { index throws(CheckpointError) in
                 try wave[index].0.pack(wave[index].1, of: source)
             }
@@ -81,6 +79,18 @@ public struct ZstdWriter: Sendable {
         end += table.count
         try file.truncate(byteCount: end)
         return end
+    }
+
+    /// Makes as many slots as are wanted and as the budget allows, but at least one.
+    private func slots(
+        upTo count: Int,
+        budget: MemoryBudget?
+    ) throws(CheckpointError) -> [ZstdFrameSlot] {
+        var slots = [try ZstdFrameSlot(level: level, budget: budget)]
+        while slots.count < count, let slot = try? ZstdFrameSlot(level: level, budget: budget) {
+            slots.append(slot)
+        }
+        return slots
     }
 
     /// Cuts a file into frames: at boundaries; small neighbours together; large parts in pieces.
