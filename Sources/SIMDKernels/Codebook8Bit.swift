@@ -7,8 +7,10 @@ internal import CSIMDKernels
 package struct Codebook8Bit: Sendable, Hashable {
     /// The value of each code; 256, ascending.
     package let values: [Float]
-    /// The code of `v` is the number of these 256 strictly below it. The midpoint itself where a tie
-    /// goes down, the number before it where it goes up; the last is infinite.
+    /// What the code of `v` counts: the number of these 256 strictly below it.
+    ///
+    /// The midpoint itself where a tie goes down, the number before it where it goes up; the last is
+    /// infinite.
     let thresholds: [Float]
     // The look-up that the kernels derive from the thresholds, described in qk_codebook_8bit.h.
     private let lookup: [UInt32]

@@ -30,13 +30,14 @@ package struct ConvertFloatKernel: Kernel {
     }
     package static let selected = preferred()
 
-    /// Converts all elements and returns what rounding lost.
+    /// Converts all elements.
     ///
     /// - Parameters:
     ///   - input: elements; their number follows from the size.
     ///   - element: the type of the elements.
     ///   - output: receives exactly as many.
     ///   - outputElement: the type of the output's elements.
+    /// - Returns: what rounding lost.
     package func convert(
         _ input: RawSpan,
         as element: FloatElement,

@@ -55,13 +55,14 @@ package struct ErrorSumsKernel: Kernel {
     }
     package static let selected = preferred()
 
-    /// Returns the sums over all elements.
+    /// Sums over all elements.
     ///
     /// - Parameters:
     ///   - original: `x`.
     ///   - originalElement: the type of its elements.
     ///   - decoded: `y`, as many elements.
     ///   - decodedElement: the type of its elements.
+    /// - Returns: the sums.
     package func sums(
         original: RawSpan,
         as originalElement: FloatElement,

@@ -41,7 +41,7 @@ extension Kernel {
 
     /// Returns what `selected` is to be.
     static func preferred() -> Self {
-        guard let kernel = named(KernelSelection.name) ?? supported.last else {
+        guard let kernel = named(KernelSelection.name) else {
             preconditionFailure("\(Self.self) has no variant for \(KernelSelection.name)")
         }
         return kernel

@@ -16,7 +16,7 @@ static inline double qk_sum_lanes(const double *lanes) {
            ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
-static inline double qk_magnitude(double value) { return value < 0 ? -value : value; }
+static inline double qk_magnitude(double value) { return __builtin_fabs(value); }
 
 /// Adds one pair.
 static inline void qk_add_error(qk_error_lanes *lanes, qk_error_sums *sums, float x_element,

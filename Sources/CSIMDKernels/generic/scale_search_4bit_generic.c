@@ -1,5 +1,6 @@
 #pragma STDC FP_CONTRACT OFF
 
+#include "error_4bit.h"
 #include "qk_scale_search_4bit.h"
 #include "quantize_4bit_block.h"
 
@@ -23,10 +24,7 @@ INLINE float block_error(const char *input, qk_float_type type, size_t count, fl
         float d = x - (*tables)->values[qk_code_4bit(*tables, x * reciprocal)] * a;
         lanes[i % 16] += d * d;
     }
-    for (int half = 8; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lanes[l] += lanes[l + half];
-    return lanes[0];
+    return qk_join_error_4bit(lanes);
 }
 
 #include "scale_search_4bit_loop.h"

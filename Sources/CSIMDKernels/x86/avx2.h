@@ -1,6 +1,8 @@
 #ifndef QK_AVX2_H
 #define QK_AVX2_H
 
+#include "qk_types.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -8,6 +10,16 @@
 /// formula rounds twice.
 #define AVX2 __attribute__((target("avx2,f16c")))
 #define INLINE static inline __attribute__((always_inline))
+
+/// Returns eight elements as float32.
+AVX2 INLINE __m256 load_avx2(const char *input, qk_float_type type) {
+    if (type == QK_FLOAT32)
+        return _mm256_loadu_ps((const float *)input);
+    __m128i words = _mm_loadu_si128((const __m128i *)input);
+    if (type == QK_FLOAT16)
+        return _mm256_cvtph_ps(words);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(words), 16));
+}
 
 /// Stores 32 bytes, past the caches if `streaming`; the address must then be a multiple of 32.
 AVX2 INLINE void store_avx2(void *out, __m256i vector, int streaming) {

@@ -6,8 +6,10 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/// Compiles a function for QK_FEATURE_AVX512.
+/// Compiles a function for QK_FEATURE_AVX512. A test that emulates the instructions defines it before.
+#if !defined(AVX512)
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,f16c")))
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 /// Returns a mask of the first `count` of 32 or 64 elements.

@@ -1,0 +1,14 @@
+#pragma STDC FP_CONTRACT OFF
+
+#include "vector8_avx2.h"
+
+#if defined(__x86_64__)
+
+#define TARGET AVX2
+#include "../generic/convert_float_loop.h"
+
+AVX2 void qk_convert_float_avx2(const void *in, qk_float_type in_type, size_t count, void *out, qk_float_type out_type, qk_convert_counts *counts) {
+    convert_all(in, in_type, count, out, out_type, counts);
+}
+
+#endif
