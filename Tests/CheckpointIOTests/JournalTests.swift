@@ -43,7 +43,8 @@ import Testing
     static func content(_ name: String, _ byteCount: Int) -> [UInt8] {
         let seed = name.utf8.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) }
         var generator = SeededGenerator(seed: seed)
-        return (0..<byteCount).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        let words = (0..<(byteCount + 7) / 8).map { _ in generator.next() }
+        return words.withUnsafeBytes { Array($0.prefix(byteCount)) }
     }
 
     @Test func resumesAfterTheFinishedFiles() throws {

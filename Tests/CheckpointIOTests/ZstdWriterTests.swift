@@ -31,20 +31,13 @@ import Testing
     /// Bytes that zstd can shorten, different everywhere.
     static func content(_ byteCount: Int) -> [UInt8] {
         var generator = SeededGenerator(seed: 11)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(byteCount + 8)
-        while bytes.count < byteCount {
-            let word = generator.next() & 0x0F03_0F07_0F0F_0F0F
-            for shift in stride(from: 0, to: 64, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
-            }
-        }
-        return Array(bytes.prefix(byteCount))
+        let words = (0..<(byteCount + 7) / 8).map { _ in generator.next() & 0x0F03_0F07_0F0F_0F0F }
+        return words.withUnsafeBytes { Array($0.prefix(byteCount)) }
     }
 
     @Test func restoresEveryLength() throws {
         let folder = try TemporaryFolder()
-        for count in [0, 1, 2, 1023, 1 << 20, 4 << 20 + 1, 9_000_001] {
+        for count in [0, 1, 2, 1023, 1 << 20, 5 << 20 + 1] {
             let content = Self.content(count)
             let packed = try Self.pack(content, boundaries: [0, 1, 1000, count], in: folder)
             let file = try ZstdTestFrames.open(packed)
@@ -56,10 +49,10 @@ import Testing
 
     @Test func givesTheSameBytesForAnyNumberOfThreads() throws {
         let folder = try TemporaryFolder()
-        let content = Self.content(11_000_000)
-        let boundaries = [64, 100, 5_000_000, 5_000_010, 6_500_000]
+        let content = Self.content(6_000_000)
+        let boundaries = [64, 100, 4_500_000, 4_500_010, 5_700_000]
         let serial = try Self.pack(content, boundaries: boundaries, in: folder)
-        for width in [2, 3, 8] {
+        for width in [2, 5] {
             let parallel = try Self.pack(
                 content,
                 boundaries: boundaries,
