@@ -14,7 +14,7 @@ extension CheckpointError {
     static func systemCall(_ number: Int32, _ action: String, file: String) -> CheckpointError {
         let hint: String? =
             switch number {
-            case ENOSPC, EDQUOT: "free some space, then run the same command with --resume"
+            case ENOSPC, EDQUOT: "free some space on the file system of the output"
             case EFBIG: "raise the limit on file sizes (ulimit -f) or use smaller shards"
             case EROFS: "the file system is mounted read-only"
             default: nil
