@@ -17,6 +17,7 @@ extension CheckpointContents {
         if options.readsTokenizer {
             if let tokenizer = try GGUFTokenizer(config: model.config) {
                 companions += tokenizer.companions
+                warnings += try tokenizer.warnings
             }
         }
         companions.sort { $0.name < $1.name }

@@ -145,6 +145,23 @@ struct GGUFTokenizerTests {
         #expect(contents.tensors.count == 11)
     }
 
+    @Test("a file that does not name its way to cut text is taken for GPT-2's with a warning")
+    func warnsOfUnnamedPreTokenizers() throws {
+        var writer = byteLevel("default")
+        #expect(try warnings(of: &writer) == [.tokenizerUnsupported])
+        writer.remove("tokenizer.ggml.pre")
+        #expect(try warnings(of: &writer) == [.tokenizerUnsupported])
+        writer.set("tokenizer.ggml.pre", .string("gpt-2"))
+        #expect(try warnings(of: &writer).isEmpty)
+    }
+
+    private func warnings(of writer: inout GGUFWriter) throws -> [CheckpointError.Code] {
+        try CheckpointContents(
+            gguf: BytesInMemory(writer.bytes(), fileName: "t.gguf"),
+            options: .init()
+        ).warnings.map(\.finding.code)
+    }
+
     @Test("arrays have the right types and one length")
     func refusesArrays() throws {
         let keys = ["tokens", "scores", "token_type"].map { "tokenizer.ggml.\($0)" }

@@ -44,6 +44,24 @@ struct GGUFTokenizer {
         paddingID = try vocabulary.id("tokenizer.ggml.padding_token_id")
     }
 
+    /// What had to be assumed, because the file does not say it.
+    var warnings: [CheckpointWarning] {
+        get throws(CheckpointError) {
+            let file = vocabulary.file
+            let key: Name = "tokenizer.ggml.pre"
+            guard case .byteLevel = kind, try file.string(key) ?? "default" == "default" else {
+                return []
+            }
+            let finding = CheckpointError(
+                .tokenizerUnsupported,
+                "the file does not say how its tokenizer cuts text; taken for GPT-2's way",
+                file: file.source.fileName,
+                key: key.text
+            )
+            return [CheckpointWarning(finding)]
+        }
+    }
+
     /// The tokens that are found in text before anything else, in the order of their ids.
     var addedTokens: [(id: Int, isSpecial: Bool)] {
         let named = Set([beginID, endID, unknownID, paddingID].compactMap(\.self))
