@@ -15,26 +15,29 @@ func stop(_ message: String) -> Never {
     exit(64)
 }
 
+/// Returns the number that a text stands for, or stops.
+func number<Value: LosslessStringConvertible & Comparable>(
+    _ text: String,
+    _ allowed: ClosedRange<Value>
+) -> Value {
+    guard let value = Value(text), allowed.contains(value) else {
+        stop("'\(text)' is no number from \(allowed.lowerBound) to \(allowed.upperBound)")
+    }
+    return value
+}
+
+let takesNoValue: Set = ["--json", "--help", "-h"]
 var options = BenchmarkOptions()
 var printsJSON = false
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
-    func number<Value: LosslessStringConvertible & Comparable>(_ allowed: ClosedRange<Value>)
-        -> Value
-    {
-        guard let value = arguments.popFirst().flatMap(Value.init), allowed.contains(value) else {
-            stop("\(argument) takes a number from \(allowed.lowerBound) to \(allowed.upperBound)")
-        }
-        return value
-    }
+    let text = takesNoValue.contains(argument) ? "" : arguments.popFirst() ?? ""
     switch argument {
     case "--json": printsJSON = true
-    case "--size": options.size = number(64...16384) / 64 * 64
-    case "--threads": options.threadCount = number(1...1024)
-    case "--seconds": options.seconds = number(0.001...60)
-    case "--filter":
-        guard let text = arguments.popFirst() else { stop("--filter takes a text") }
-        options.filter = text
+    case "--size": options.size = number(text, 64...16384) / 64 * 64
+    case "--threads": options.threadCount = number(text, 1...1024)
+    case "--seconds": options.seconds = number(text, 0.001...60)
+    case "--filter": options.filter = text
     case "--help", "-h":
         print(usage, terminator: "")
         exit(0)
@@ -42,8 +45,10 @@ while let argument = arguments.popFirst() {
     }
 }
 
+let showsProgress = isatty(STDERR_FILENO) == 1
+let eraseLine = "\u{1B}[2K\r"
 let report = try KernelBenchmark.run(options) { name in
-    FileHandle.standardError.write(Data("\u{1B}[2K\r\(name)".utf8))
+    if showsProgress { FileHandle.standardError.write(Data((eraseLine + name).utf8)) }
 }
-FileHandle.standardError.write(Data("\u{1B}[2K\r".utf8))
+if showsProgress { FileHandle.standardError.write(Data(eraseLine.utf8)) }
 print(printsJSON ? report.json : report.text, terminator: "")

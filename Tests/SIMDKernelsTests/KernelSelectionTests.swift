@@ -1,0 +1,101 @@
+import SIMDKernels
+import Testing
+
+@Suite struct KernelSelectionTests {
+    private func resolve(_ environment: [String: String]) throws(KernelSelectionError) -> String {
+        try KernelSelection.resolve { environment[$0] }
+    }
+
+    @Test func selectsTheBestWithoutAVariable() throws {
+        #expect(try resolve([:]) == KernelSelection.supportedNames[0])
+        #expect(try resolve(["QUANT_KERNEL": ""]) == KernelSelection.supportedNames[0])
+        #expect(KernelSelection.supportedNames.last == "generic")
+    }
+
+    @Test(arguments: KernelSelection.supportedNames)
+    func forcesEverySupportedName(name: String) throws {
+        #expect(try resolve(["QUANT_KERNEL": name]) == name)
+        #expect(try resolve(["QUANTIZE_CPU": name]) == name)
+        #expect(try resolve(["QUANT_KERNEL": name, "QUANTIZE_CPU": "nonsense"]) == name)
+    }
+
+    @Test func takesScalarForGeneric() throws {
+        #expect(try resolve(["QUANTIZE_CPU": "scalar"]) == "generic")
+        #expect(try resolve(["QUANT_KERNEL": "scalar"]) == "generic")
+    }
+
+    @Test(arguments: ["QUANT_KERNEL", "QUANTIZE_CPU"], ["sse9", "AVX2", "neon,avx2", " generic"])
+    func refusesWhatTheHostCannotRun(variable: String, name: String) {
+        let error = #expect(throws: KernelSelectionError.self) { try resolve([variable: name]) }
+        #expect(error?.variable == variable)
+        #expect(error?.requested == name)
+        #expect(error?.supported == KernelSelection.supportedNames)
+        #expect(error?.description.contains("\(variable)=\(name)") == true)
+        for supported in KernelSelection.supportedNames {
+            #expect(error?.description.contains(supported) == true)
+        }
+    }
+
+    #if arch(x86_64)
+    @Test func refusesNEONOnX86() {
+        #expect(throws: KernelSelectionError.self) { try resolve(["QUANT_KERNEL": "neon"]) }
+    }
+    #endif
+
+    @Test func everyFamilyHasAVariantForEverySupportedName() {
+        check(Quantize4BitKernel.self)
+        check(Dequantize4BitKernel.self)
+        check(QuantizeInt8RowsKernel.self)
+        check(DequantizeInt8RowsKernel.self)
+    }
+
+    private func check<Family: Kernel>(_ family: Family.Type) {
+        for name in KernelSelection.supportedNames {
+            #expect(family.named(name)?.variant.instructionSet == name, "\(family) \(name)")
+        }
+        #expect(family.compiled.last?.name == "generic")
+        #expect(family.compiled.last?.variant.requiredFeatures == [])
+        #expect(Set(family.compiled.map(\.name)).count == family.compiled.count)
+        #expect(family.named("sse9") == nil)
+    }
+
+    @Test func stopsTheProcessThatForcesAnImpossibleName() async throws {
+        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent])
+        {
+            setKernelVariable("sse9")
+            _ = Quantize4BitKernel.selected
+        }
+        let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+        #expect(text.contains("QUANT_KERNEL=sse9"))
+        #expect(
+            text.contains(
+                "supported here: \(KernelSelection.supportedNames.joined(separator: ", "))"
+            )
+        )
+    }
+
+    @Test func usesTheForcedVariantInEveryFamily() async {
+        await #expect(processExitsWith: .success) {
+            setKernelVariable("generic")
+            precondition(KernelSelection.name == "generic")
+            precondition(Quantize4BitKernel.selected.name == "generic")
+            precondition(Dequantize4BitKernel.selected.name == "generic")
+            precondition(QuantizeInt8RowsKernel.selected.name == "generic")
+            precondition(DequantizeInt8RowsKernel.selected.name == "generic")
+        }
+    }
+}
+
+@Suite struct HostFeaturesTests {
+    @Test func namesItsFeatures() {
+        #expect(HostFeatures([.avx2, .avx512VNNI]).description == "avx2 avx512-vnni")
+        #expect(HostFeatures().description == "none")
+    }
+
+    @Test func neverHasAnExtensionWithoutItsBase() {
+        let host = HostFeatures.host
+        let extensions: HostFeatures = [.avx512VBMI, .avx512VNNI, .avx512BF16]
+        #expect(host.isDisjoint(with: extensions) || host.contains(.avx512))
+        #expect(!host.contains(.avx512) || host.contains(.avx2))
+    }
+}
