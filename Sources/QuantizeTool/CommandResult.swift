@@ -4,12 +4,24 @@ internal import CheckpointIO
 struct CommandResult: Sendable {
     /// For people, on standard output; ends with a line break.
     var text: String
-    /// For programs, on standard output with `--json`.
+    /// For programs, on standard output with `--json` and in `--report FILE.json`; the same for the
+    /// same work.
     var json: JSONObject
+    /// What differs from run to run: members that only `--json` shows.
+    var runMembers: [(Name, JSONValue)] = []
     /// For `--report`.
     var report: ReportDocument
     /// Why the status is not 0 although the work was done.
     var problem: ErrorReport?
     /// A command to try next.
     var next: String?
+}
+
+extension CommandResult {
+    /// What `--json` prints.
+    var printedJSON: String {
+        var object = json
+        for (name, value) in runMembers { object[name] = value }
+        return object.text(.indented) + "\n"
+    }
 }

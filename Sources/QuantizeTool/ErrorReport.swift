@@ -40,11 +40,11 @@ struct ErrorReport: Sendable {
     }
 
     /// Reports a limit of the user's that was broken.
-    init(limit message: String, hint: String?) {
+    init(limit message: String) {
         status = .limitBroken
         line = message
-        self.hint = hint
-        members = ErrorReport.members(code: "limit.error", message: message, hint: hint)
+        hint = nil
+        members = ErrorReport.members(code: "limitBroken", message: message, hint: nil)
     }
 
     /// Reports an error that should not exist.

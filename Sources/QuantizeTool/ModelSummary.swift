@@ -132,6 +132,38 @@ struct ModelSummary: Sendable {
         ])
     }
 
+    /// The tensors and what is to become of them, as a table that fits a terminal.
+    var planTable: TextTable {
+        var table = TextTable(
+            columns: [.text("tensor"), .text("becomes"), .number("weights"), .number("bytes")]
+        )
+        table.rows = rows.map { row in
+            [
+                row.name, row.action, Quantity.count(row.elementCount),
+                Quantity.bytes(row.storedByteCount),
+            ]
+        }
+        return table
+    }
+
+    /// The tensors with an error, as a table that fits a terminal.
+    var errorTable: TextTable {
+        var table = TextTable(
+            columns: [
+                .text("tensor"), .text("stored as"), .number("bits"), .number("rel. RMSE"),
+                .number("max error"),
+            ]
+        )
+        table.rows = rows.filter { $0.maximumError != nil }.map { row in
+            [
+                row.name, row.action, Quantity.decimal(row.bitsPerWeight, 2),
+                Quantity.significant(row.relativeRMSE, 3),
+                Quantity.significant(row.maximumError, 3),
+            ]
+        }
+        return table
+    }
+
     private static func json(_ row: QualityReport.Row) -> JSONValue {
         .object([
             ("name", .string(row.name)),

@@ -23,7 +23,8 @@ protocol ToolCommand: ParsableCommand {
 enum ToolRun {
     /// Runs the tool and ends the process.
     static func runAndExit(arguments: [String]) -> Never {
-        StopFlag.catchSignals()
+        // A reader that goes away is told by the call that writes.
+        signal(SIGPIPE, SIG_IGN)
         exit(status(of: arguments).rawValue)
     }
 
@@ -50,7 +51,7 @@ enum ToolRun {
             let result = try command.perform(on: console)
             console.endProgress()
             try reportFile?.write(result)
-            try StandardStream.put(shared.json ? result.json.text(.indented) + "\n" : result.text)
+            try StandardStream.put(shared.json ? result.printedJSON : result.text)
             if let problem = result.problem { return tell(problem, console: console) }
             if let next = result.next { console.note("next: \(next)") }
             return .done

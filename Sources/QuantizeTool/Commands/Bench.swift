@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import KernelBenchmarks
 
 /// `quantize bench`: what this machine's kernels do, beside what its memory can.
 struct Bench: ToolCommand {
@@ -14,22 +15,31 @@ struct Bench: ToolCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Rows of the matrix, and columns.", valueName: "n")
+        help: ArgumentHelp("Rows of the matrix, and columns; a multiple of 64.", valueName: "n")
     )
     var size = 4096
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Seconds for each measurement; the best run counts.", valueName: "s")
+        help: ArgumentHelp("Seconds for each measurement, at least.", valueName: "s")
     )
     var seconds = 0.25
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Measure only rows whose name contains this, such as quantize/nf4.",
+            valueName: "text"
+        )
+    )
+    var filter: String?
 
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
     func validate() throws {
-        if !(64...16384).contains(size) {
-            throw ValidationError("--size takes a number from 64 to 16384, not \(size)")
+        if !(64...16384).contains(size) || size % 64 != 0 {
+            throw ValidationError("--size takes a multiple of 64 from 64 to 16384, not \(size)")
         }
         if !(0.001...60).contains(seconds) {
             throw ValidationError("--seconds takes a number from 0.001 to 60, not \(seconds)")
@@ -37,6 +47,48 @@ struct Bench: ToolCommand {
     }
 
     func perform(on console: Console) throws -> CommandResult {
-        CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
+        let options = BenchmarkOptions(
+            size: size,
+            threadCount: ResolvedOptions(shared).threadCount,
+            seconds: seconds,
+            filter: filter
+        )
+        let measured = try KernelBenchmark.run(options) { console.status($0) }
+        console.endProgress()
+        return CommandResult(
+            text: measured.text,
+            json: try JSONObject(parsing: Array(measured.json.utf8)),
+            report: Bench.report(measured)
+        )
+    }
+
+    private static func report(_ measured: BenchmarkReport) -> ReportDocument {
+        let read = measured.memoryRead.gigabytesPerSecond
+        var document = ReportDocument(
+            title: "quantize bench",
+            summary: "Every kernel beside the speed at which memory can be read: "
+                + "\(Quantity.decimal(read, 1)) GB/s."
+        )
+        var table = TextTable(
+            columns: [
+                .text("operation"), .text("format"), .text("element"), .text("variant"),
+                .number("ms"), .number("GB/s"), .number("best GB/s"), .number("of reading"),
+            ]
+        )
+        table.rows = measured.results.map { row in
+            [
+                row.operation, row.format, row.element,
+                row.variant + (row.isSelected ? " (in use)" : ""),
+                Quantity.significant(row.medianSeconds * 1e3, 3),
+                Quantity.significant(row.gigabytesPerSecond, 3),
+                Quantity.significant(row.bestGigabytesPerSecond, 3),
+                Quantity.percent(row.gigabytesPerSecond / read),
+            ]
+        }
+        let caption =
+            "A matrix of \(measured.options.size) x \(measured.options.size), "
+            + "\(measured.options.threadCount) threads; bytes are those of the floats"
+        document.append("Kernels", [.table(table, caption: caption)])
+        return document
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import Quant
 
 /// `quantize convert SRC DST`: float weights to quantized ones.
 struct Convert: ToolCommand {
@@ -34,20 +35,37 @@ struct Convert: ToolCommand {
     )
     var omitsTokenizer = false
 
+    @Flag(
+        name: .long,
+        help: "Do not measure the error, which takes a second look at every weight."
+    )
+    var noMeasure = false
+
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
-    /// How the model is opened.
-    var checkpointOptions: Checkpoint.Options {
-        var options = Checkpoint.Options(
-            followsLinks: output.followLinks,
-            allowsAnyArchitecture: quantization.anyArchitecture
-        )
-        options.readsTokenizer = !omitsTokenizer
-        return options
-    }
-
     func perform(on console: Console) throws -> CommandResult {
-        CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
+        let checkpoint = try SourceModel.open(
+            src,
+            quantization.anyArchitecture ? .any : .known,
+            followsLinks: output.followLinks,
+            readsTokenizer: !omitsTokenizer,
+            on: console
+        )
+        let options = quantization.resolved(output: output, measuresErrors: !noMeasure)
+        let converter = try CheckpointConverter(checkpoint, options: options)
+        let run = ModelRun(
+            command: "convert",
+            source: src,
+            destination: dst,
+            output: output,
+            shared: shared,
+            options: quantization.facts(output: output),
+            plan: converter.plan,
+            modelName: checkpoint.name
+        )
+        return try run.perform(on: console) { (options) throws(CheckpointError) in
+            try converter.run(to: dst, sources: [src], options: options)
+        }
     }
 }

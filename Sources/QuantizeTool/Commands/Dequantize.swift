@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import Quant
 
 /// `quantize dequantize SRC DST`: quantized weights back to floats.
 struct Dequantize: ToolCommand {
@@ -34,6 +35,29 @@ struct Dequantize: ToolCommand {
     var shared: SharedOptions
 
     func perform(on console: Console) throws -> CommandResult {
-        CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
+        let checkpoint = try SourceModel.open(
+            src,
+            .knownOrAny,
+            followsLinks: output.followLinks,
+            readsTokenizer: true,
+            on: console
+        )
+        var options = CheckpointDequantizer.Options(dtype: dtype?.dtype)
+        options.maximumShardByteCount = output.maxShardSize?.byteCount
+        options.zstdLevel = output.zstd
+        let dequantizer = try CheckpointDequantizer(checkpoint, options: options)
+        let run = ModelRun(
+            command: "dequantize",
+            source: src,
+            destination: dst,
+            output: output,
+            shared: shared,
+            options: [.init("dtype", dtype?.rawValue ?? "as before")] + output.facts,
+            plan: dequantizer.plan,
+            modelName: checkpoint.name
+        )
+        return try run.perform(on: console) { (options) throws(CheckpointError) in
+            try dequantizer.run(to: dst, sources: [src], options: options)
+        }
     }
 }

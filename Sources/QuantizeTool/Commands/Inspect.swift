@@ -29,11 +29,12 @@ struct Inspect: ToolCommand {
     var shared: SharedOptions
 
     func perform(on console: Console) throws -> CommandResult {
-        let checkpoint = try Checkpoint(
-            at: path,
-            options: Checkpoint.Options(followsLinks: followLinks, allowsAnyArchitecture: true)
+        let checkpoint = try SourceModel.open(
+            path,
+            .any,
+            followsLinks: followLinks,
+            on: console
         )
-        for warning in checkpoint.warnings { console.warn(warning.description) }
         return Inspect.result(checkpoint)
     }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import Quant
 
 /// `quantize verify PATH`: whether a checkpoint is sound, and how far it is from its source.
 struct Verify: ToolCommand {
@@ -52,6 +53,97 @@ struct Verify: ToolCommand {
     }
 
     func perform(on console: Console) throws -> CommandResult {
-        CommandResult(text: "", json: JSONObject(), report: ReportDocument(title: "", summary: ""))
+        let start = ContinuousClock.now
+        let checkpoint = try SourceModel.open(
+            path,
+            .knownOrAny,
+            followsLinks: followLinks,
+            on: console
+        )
+        var source: Checkpoint?
+        if let against {
+            source = try SourceModel.open(
+                against,
+                .knownOrAny,
+                followsLinks: followLinks,
+                on: console
+            )
+        }
+        let verifier = CheckpointVerifier(
+            checkpoint,
+            against: source,
+            relativeRMSELimit: failAbove
+        )
+        let options = ResolvedOptions(shared)
+        for fact in options.facts { console.detail("\(fact.name): \(fact.value)") }
+        StopFlag.catchSignals()
+        console.startProgress(totalByteCount: verifier.byteCount)
+        let found = try Verify.run(verifier, options: options.runOptions(on: console))
+        let known = Set(checkpoint.warnings)
+        for warning in found.warnings where !known.contains(warning) {
+            console.warn(warning.description)
+        }
+        var summary = ModelSummary(
+            modelName: checkpoint.name,
+            report: found,
+            isCompared: source != nil
+        )
+        if let failAbove { summary.options = [.init("fail above", "\(failAbove)")] }
+        let seconds = (ContinuousClock.now - start).seconds
+        return result(found, summary, byteCount: verifier.byteCount, seconds: seconds)
+    }
+
+    /// Runs it; whoever stops it has nothing to resume.
+    private static func run(
+        _ verifier: CheckpointVerifier,
+        options: RunOptions
+    ) throws(CheckpointError) -> CheckpointVerifier.Report {
+        do {
+            return try verifier.run(options: options)
+        } catch {
+            guard error.code == .outputStopped else { throw error }
+            throw CheckpointError(.outputInterrupted, "interrupted; there is nothing to resume")
+        }
+    }
+
+    private func result(
+        _ found: CheckpointVerifier.Report,
+        _ summary: ModelSummary,
+        byteCount: Int,
+        seconds: Double
+    ) -> CommandResult {
+        var lines: [String] = []
+        if against != nil { lines += summary.errorTable.lines() + [""] }
+        lines.append(summary.sentence)
+        lines += found.findings.map { "  \($0)" }
+        lines += summary.facts.map { "\($0.name): \($0.value)" }
+        lines.append(
+            "\(Quantity.bytes(byteCount)) read in \(Quantity.duration(seconds)), "
+                + Quantity.rate(byteCount, seconds: seconds)
+        )
+        var json = summary.json
+        json["findings"] = .array(
+            found.findings.map { .object(JSONObject(ErrorReport($0).members)) }
+        )
+        json["above_limit"] = .array(found.tensorsAboveLimit.map { .string($0.text) })
+        var problem: ErrorReport?
+        if let first = found.findings.first {
+            let report = ErrorReport(first)
+            json["error"] = .object(JSONObject(report.members))
+            problem = report
+        } else if let first = found.tensorsAboveLimit.first, let failAbove {
+            let count = found.tensorsAboveLimit.count
+            problem = ErrorReport(
+                limit: "\(count == 1 ? "1 tensor is" : "\(count) tensors are") further from the "
+                    + "source than \(failAbove); the first is \"\(first)\""
+            )
+        }
+        return CommandResult(
+            text: lines.joined(separator: "\n") + "\n",
+            json: json,
+            runMembers: [("seconds", .number(seconds))],
+            report: summary.report,
+            problem: problem
+        )
     }
 }

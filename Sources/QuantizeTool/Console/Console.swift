@@ -98,6 +98,15 @@ final class Console: Sendable {
         }
     }
 
+    /// Shows what is being done where its length is not known; on a terminal only.
+    func status(_ work: String) {
+        guard showsProgress, terminal.isInteractive else { return }
+        state.withLock { state in
+            Console.write("\r\u{1B}[K\(TextTable.shortened(work, to: terminal.width - 1))")
+            state.isLineOpen = true
+        }
+    }
+
     /// Removes the line of progress.
     func endProgress() {
         state.withLock { state in

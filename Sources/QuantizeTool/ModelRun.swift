@@ -1,0 +1,112 @@
+internal import CheckpointIO
+internal import Quant
+
+/// A command that writes a model: shows the plan, does the work, and sums up.
+struct ModelRun {
+    /// The command's name.
+    let command: String
+    /// The source as it was typed.
+    let source: String
+    /// The destination as it was typed.
+    let destination: String
+    let output: OutputOptions
+    let shared: SharedOptions
+    /// The options that change what is written.
+    let options: [ReportDocument.Fact]
+    let plan: ConversionPlan
+    let modelName: String
+
+    /// Does the work, unless it is a dry run.
+    ///
+    /// - Throws: what `work` throws, and what keeps the output from being made.
+    func perform(
+        on console: Console,
+        _ work: (RunOptions) throws(CheckpointError) -> ConversionReport
+    ) throws(CheckpointError) -> CommandResult {
+        let resolved = ResolvedOptions(shared)
+        for fact in options + resolved.facts { console.detail("\(fact.name): \(fact.value)") }
+        try OutputFolder.check(destination, sources: [source], overwrite: output.force)
+        var planned = ModelSummary(command: command, modelName: modelName, plan: plan)
+        planned.options = options
+        if output.dryRun { return result(of: planned) }
+
+        for warning in plan.warnings { console.warn(warning.description) }
+        console.note("plan: \(planned.sentence)")
+        StopFlag.catchSignals()
+        console.startProgress(totalByteCount: plan.sourceByteCount)
+        let start = ContinuousClock.now
+        let report = try work(resolved.runOptions(on: console, output: output))
+        let seconds = (ContinuousClock.now - start).seconds
+        console.endProgress()
+        let known = Set(plan.warnings)
+        for warning in report.warnings where !known.contains(warning) {
+            console.warn(warning.description)
+        }
+        var summary = ModelSummary(command: command, modelName: modelName, report: report)
+        summary.options = options
+        return result(of: summary, report: report, seconds: seconds)
+    }
+
+    private func result(of planned: ModelSummary) -> CommandResult {
+        var lines = planned.planTable.lines()
+        lines += ["", planned.sentence]
+        lines += planned.warnings.map { "warning: \($0)" }
+        return CommandResult(
+            text: lines.joined(separator: "\n") + "\n",
+            json: planned.json,
+            runMembers: [("destination", .string(destination)), ("dry_run", true)],
+            report: planned.report
+        )
+    }
+
+    private func result(
+        of summary: ModelSummary,
+        report: ConversionReport,
+        seconds: Double
+    ) -> CommandResult {
+        var lines = ["\(destination): \(summary.sentence)"]
+        lines += summary.facts.map { "\($0.name): \($0.value)" }
+        let resumed = report.files.filter(\.isResumed)
+        if !resumed.isEmpty {
+            let files = resumed.count == 1 ? "1 file" : "\(resumed.count) files"
+            lines.append("kept from the stopped run: \(files); the error is that of the others")
+        }
+        let byteCount = plan.sourceByteCount
+        lines.append(
+            "time: \(Quantity.duration(seconds)), \(Quantity.rate(byteCount, seconds: seconds))"
+        )
+        return CommandResult(
+            text: lines.joined(separator: "\n") + "\n",
+            json: summary.json,
+            runMembers: [
+                ("destination", .string(destination)),
+                ("dry_run", false),
+                ("seconds", .number(seconds)),
+                ("resumed_files", .array(resumed.map { .string($0.name) })),
+            ],
+            report: summary.report,
+            next: command == "convert"
+                ? "quantize verify \(ShellWord(destination)) --against \(ShellWord(source))"
+                : "quantize verify \(ShellWord(destination))"
+        )
+    }
+}
+
+/// A word of a command line, quoted where the shell would not take it as it is.
+struct ShellWord: CustomStringConvertible {
+    let description: String
+
+    /// Quotes a word if it needs it.
+    init(_ word: String) {
+        let isPlain =
+            !word.isEmpty
+            && word.utf8.allSatisfy { byte in
+                byte >= 0x80 || Character(Unicode.Scalar(byte)).isLetter
+                    || Character(Unicode.Scalar(byte)).isNumber
+                    || "/._-+=:,@%".utf8.contains(byte)
+            }
+        let quoted = word.split(separator: "'", omittingEmptySubsequences: false)
+            .joined(separator: "'\\''")
+        description = isPlain ? word : "'\(quoted)'"
+    }
+}
