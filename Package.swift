@@ -91,6 +91,8 @@ let package = Package(
             name: "QuantizeToolTests",
             dependencies: [
                 "QuantizeTool",
+                "Quant",
+                "CheckpointIO",
                 "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
