@@ -8,7 +8,12 @@ public struct QuantizationDeclaration: Hashable, Sendable {
         case fourBit(type: String, isNested: Bool)
         /// `load_in_8bit`.
         case eightBit
+        /// This package's own layout of 8-bit blocks.
+        case eightBitBlocks
     }
+
+    /// `quant_method` of this package's own layout of 8-bit blocks, which others do not know.
+    package static let blockwiseMethod = "swift-qlora-int8-blockwise"
 
     /// The announced mode; nil if neither flag is set.
     public let mode: Mode?
@@ -34,6 +39,12 @@ public struct QuantizationDeclaration: Hashable, Sendable {
             )
         }
         let method = try settings.optionalString("quant_method") ?? "bitsandbytes"
+        if method == QuantizationDeclaration.blockwiseMethod {
+            mode = .eightBitBlocks
+            skippedModules = try settings.optionalStrings("skip_modules")
+            storageType = "uint8"
+            return
+        }
         guard method == "bitsandbytes" else {
             throw failure(
                 .configUnsupported,

@@ -1,12 +1,15 @@
 /// The names under which bitsandbytes stores what belongs to a quantized weight.
-enum QuantizedNames {
+package enum QuantizedNames {
     /// What is known of the tensors beside a weight.
-    struct Parts: OptionSet {
-        let rawValue: Int
+    package struct Parts: OptionSet, Sendable {
+        package let rawValue: Int
+
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
         /// Scales, maps and state of 4-bit codes.
-        static let fourBit = Parts(rawValue: 1)
-        /// Scales of int8 rows.
-        static let eightBit = Parts(rawValue: 2)
+        package static let fourBit = Parts(rawValue: 1)
+        /// Scales of int8 rows, or of blocks of 8-bit codes.
+        package static let eightBit = Parts(rawValue: 2)
     }
 
     private static let fourBitEndings = [
@@ -14,11 +17,16 @@ enum QuantizedNames {
         ".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4",
     ]
     private static let eightBitEndings = [".SCB", ".weight_format"]
+    /// Of this package's own layout.
+    private static let blockwiseEndings = [".int8_blockwise_scales", ".int8_blockwise_state"]
 
     /// Returns the weight that a side tensor belongs to; nil for any other tensor.
-    static func weight(ofSideTensor name: Name) -> (name: Name, part: Parts)? {
+    package static func weight(ofSideTensor name: Name) -> (name: Name, part: Parts)? {
         if let ending = fourBitEndings.first(where: name.hasSuffix) {
             return (Name(utf8: name.utf8.dropLast(ending.utf8.count)), .fourBit)
+        }
+        if let ending = blockwiseEndings.first(where: name.hasSuffix) {
+            return (Name(utf8: name.utf8.dropLast(ending.utf8.count)), .eightBit)
         }
         if let ending = eightBitEndings.first(where: name.hasSuffix) {
             let module = name.utf8.dropLast(ending.utf8.count)

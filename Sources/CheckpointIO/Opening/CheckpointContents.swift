@@ -97,7 +97,7 @@ func lastComponent(of path: String) -> String {
 
 extension SafetensorsFile {
     /// Opens a weight file, unpacking it if its name ends in `.zst`.
-    init(weights file: InputFile) throws(CheckpointError) {
+    package init(weights file: InputFile) throws(CheckpointError) {
         try self.init(source: file.fileName.hasSuffix(".zst") ? ZstdFile(file) : file)
     }
 }

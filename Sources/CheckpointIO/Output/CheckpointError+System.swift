@@ -43,7 +43,7 @@ extension AlignedBuffer {
     /// - Throws: `limit.memory`.
     package static func allocate(
         byteCount: Int,
-        budget: MemoryBudget?
+        budget: MemoryBudget? = nil
     ) throws(CheckpointError) -> AlignedBuffer {
         do {
             return try AlignedBuffer(byteCount: byteCount, budget: budget)

@@ -83,6 +83,19 @@ public final class SafetensorsWriter: Sendable {
         try file.write(bytes, at: start + byteOffset)
     }
 
+    /// Reads back a piece of a tensor that was written.
+    package func read(
+        of name: Name,
+        at byteOffset: Int,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        guard let position = layout.position(of: name) else {
+            preconditionFailure("\(name) is not in the layout of \(file.fileName)")
+        }
+        let start = layout.headerByteCount + layout.entries[position].byteRange.lowerBound
+        try file.read(at: start + byteOffset, into: &bytes)
+    }
+
     /// Gives the content of a late tensor.
     /// - Precondition: it is in the layout, not longer than announced, and given once.
     public func setLateTensor(_ name: Name, to bytes: [UInt8]) {

@@ -67,10 +67,24 @@ public struct ShardPlan: Sendable {
         totalByteCount: Int,
         totalParameterCount: Int? = nil
     ) -> [UInt8] {
+        indexText(
+            groups: names.map { [$0] },
+            totalByteCount: totalByteCount,
+            totalParameterCount: totalParameterCount
+        )
+    }
+
+    /// Returns the text of the index file where each thing that was planned for is several tensors
+    /// that stay together; see `indexText(names:totalByteCount:totalParameterCount:)`.
+    package func indexText(
+        groups: [[Name]],
+        totalByteCount: Int,
+        totalParameterCount: Int? = nil
+    ) -> [UInt8] {
         var files: [(Name, JSONValue)] = []
         for shard in shards {
-            for index in shard.tensorIndices {
-                files.append((names[index], .string(shard.fileName)))
+            for name in shard.tensorIndices.flatMap({ groups[$0] }) {
+                files.append((name, .string(shard.fileName)))
             }
         }
         var metadata: JSONObject = [:]

@@ -1,4 +1,5 @@
 public import CheckpointIO
+internal import Tensors
 
 /// Quantizes the weights of a checkpoint and writes a folder that transformers loads as it is.
 ///
@@ -6,7 +7,9 @@ public import CheckpointIO
 /// memory that does not grow with the model. The bytes do not depend on the number of threads.
 public struct CheckpointConverter: Sendable {
     /// What is going to happen.
-    public let plan: ConversionPlan
+    public var plan: ConversionPlan { output.plan }
+    private let output: CheckpointOutput
+    private let options: ConversionOptions
 
     /// Plans a conversion.
     ///
@@ -14,12 +17,23 @@ public struct CheckpointConverter: Sendable {
     ///   - checkpoint: the model, not quantized yet.
     ///   - options: what becomes of its tensors.
     /// - Throws: `quant.unsupported` if the checkpoint is quantized already, if nothing would be
-    ///   quantized, or for formats that one model cannot mix.
+    ///   quantized, or for formats that one model cannot mix; with `keepsNonFinite` also what
+    ///   reading throws, since all weights are looked at beforehand.
     public init(
         _ checkpoint: Checkpoint,
         options: ConversionOptions
     ) throws(CheckpointError) {
-        plan = ConversionPlan(tensors: [], files: [], companionNames: [], warnings: [])
+        let planner = try ConversionPlanner(checkpoint, options: options)
+        self.options = options
+        output = try CheckpointOutput(
+            checkpoint,
+            units: planner.units,
+            configuration: planner.configuration.map(QuantizedConfiguration.text),
+            metadata: planner.metadata,
+            maximumShardByteCount: options.maximumShardByteCount,
+            zstdLevel: options.zstdLevel,
+            warnings: planner.warnings
+        )
     }
 
     /// Writes the quantized checkpoint.
@@ -34,6 +48,27 @@ public struct CheckpointConverter: Sendable {
         sources: [String],
         options: RunOptions = RunOptions()
     ) throws(CheckpointError) -> ConversionReport {
-        ConversionReport(tensors: [], files: [], warnings: plan.warnings)
+        try output.write(
+            to: destination,
+            sources: sources,
+            fields: fingerprintFields,
+            options: options
+        )
+    }
+
+    /// The options that decide bytes, in a fixed order.
+    private var fingerprintFields: [Fingerprint.Field] {
+        let rules = options.rules.map { "\($0.pattern.text)=\($0.config?.description ?? "none")" }
+        return [
+            .init("command", "convert"),
+            .init("format", options.config.description),
+            .init("skip", options.skip.map(\.text).joined(separator: "\n")),
+            .init("only", options.only.map(\.text).joined(separator: "\n")),
+            .init("rules", rules.joined(separator: "\n")),
+            .init("dtype", options.dtype?.rawValue ?? "-"),
+            .init("keep-nonfinite", String(options.keepsNonFinite)),
+            .init("max-shard-size", options.maximumShardByteCount.map { String($0) } ?? "-"),
+            .init("zstd", options.zstdLevel.map { String($0) } ?? "-"),
+        ]
     }
 }

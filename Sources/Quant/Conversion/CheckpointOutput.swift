@@ -1,0 +1,120 @@
+internal import CheckpointIO
+internal import SIMDKernels
+internal import Tensors
+
+/// Writes a checkpoint that is made of another one, tensor by tensor: what the converter and the
+/// dequantizer have in common.
+struct CheckpointOutput: Sendable {
+    let checkpoint: Checkpoint
+    let units: [ConversionUnit]
+    /// `config.json`; nil for none.
+    let configuration: [UInt8]?
+    let shards: ShardPlan
+    let metadata: [SafetensorsLayout.Metadata]
+    let zstdLevel: Int?
+    let plan: ConversionPlan
+    private let layouts: [SafetensorsLayout]
+
+    /// Plans files for units.
+    /// - Throws: what makes a layout impossible, such as two tensors with one name.
+    init(
+        _ checkpoint: Checkpoint,
+        units: [ConversionUnit],
+        configuration: [UInt8]?,
+        metadata: [SafetensorsLayout.Metadata] = [.formatPyTorch],
+        maximumShardByteCount: Int?,
+        zstdLevel: Int?,
+        warnings: [CheckpointWarning]
+    ) throws(CheckpointError) {
+        self.checkpoint = checkpoint
+        self.units = units
+        self.configuration = configuration
+        self.metadata = metadata
+        self.zstdLevel = zstdLevel
+        shards = ShardPlan(
+            byteCounts: units.map(\.outputByteCount),
+            maximumByteCount: maximumShardByteCount
+        )
+        var layouts: [SafetensorsLayout] = []
+        var fileIndices = [Int](repeating: 0, count: units.count)
+        for (number, shard) in shards.shards.enumerated() {
+            for index in shard.tensorIndices { fileIndices[index] = number }
+            let members = shard.tensorIndices.map { units[$0] }
+            layouts.append(
+                try SafetensorsLayout(
+                    tensors: members.flatMap(\.outputs),
+                    lateTensors: members.flatMap(\.lateOutputs),
+                    metadata: metadata
+                )
+            )
+        }
+        self.layouts = layouts
+        var companionNames = checkpoint.companions.map(\.name)
+        if configuration != nil { companionNames.append("config.json") }
+        if shards.shards.count > 1 { companionNames.append(Name(ShardPlan.indexFileName)) }
+        plan = ConversionPlan(
+            tensors: zip(units, fileIndices).map { $0.planned(inFile: $1) },
+            files: zip(shards.shards, layouts).map { shard, layout in
+                ConversionPlan.File(
+                    name: shard.fileName + (zstdLevel == nil ? "" : ".zst"),
+                    byteCount: layout.maximumFileByteCount
+                )
+            },
+            companionNames: companionNames.sorted(),
+            warnings: warnings
+        )
+    }
+
+    /// Writes everything.
+    /// - Parameters:
+    ///   - destination: the folder to make.
+    ///   - sources: what is read, as paths.
+    ///   - fields: the options that decide bytes, for the journal.
+    ///   - options: how to run.
+    /// - Returns: what was done.
+    /// - Throws: what the jobs and the output folder throw.
+    func write(
+        to destination: String,
+        sources: [String],
+        fields: [Fingerprint.Field],
+        options: RunOptions
+    ) throws(CheckpointError) -> ConversionReport {
+        let rows = ParallelRows(threadCount: options.threadCount ?? AvailableCores.count)
+        let parallel = ParallelLoop(width: rows.threadCount) { count, body in
+            rows.perform(count) { (index, _) in body(index) }
+        }
+        var fingerprint = Fingerprint(toolVersion: options.toolVersion, options: fields)
+        try fingerprint.addInputs(of: checkpoint)
+        let folder = try OutputFolder(
+            at: destination,
+            sources: sources,
+            overwrite: options.overwrites,
+            fingerprint: fingerprint,
+            resume: options.resumes,
+            parallel: parallel,
+            budget: options.budget
+        )
+        do throws(CheckpointError) {
+            let run = FolderRun(
+                output: self,
+                folder: folder,
+                runner: TileRunner(
+                    rows: rows,
+                    scratch: try ScratchPool(
+                        workerCount: rows.threadCount,
+                        budget: options.budget
+                    ),
+                    progress: ProgressTracker(
+                        totalByteCount: plan.sourceByteCount,
+                        options: options
+                    )
+                ),
+                parallel: parallel,
+                budget: options.budget
+            )
+            return try run.write(layouts)
+        } catch {
+            throw folder.abandon(after: error) ?? error
+        }
+    }
+}

@@ -1,0 +1,265 @@
+internal import CheckpointIO
+internal import SIMDKernels
+internal import Tensors
+
+/// Turns a checkpoint and options into the units of a conversion.
+struct ConversionPlanner {
+    private let checkpoint: Checkpoint
+    private let options: ConversionOptions
+    private let choice: ModuleChoice
+    private(set) var units: [ConversionUnit] = []
+    private(set) var warnings: [CheckpointWarning]
+    /// Linear modules that stay as they are, and those that do not.
+    private var keptModules: [Name] = []
+    private var quantized: [(module: Name, config: QuantizationConfig, dtype: FloatDType)] = []
+
+    init(_ checkpoint: Checkpoint, options: ConversionOptions) throws(CheckpointError) {
+        self.checkpoint = checkpoint
+        self.options = options
+        choice = ModuleChoice(model: checkpoint.model, options: options)
+        warnings = checkpoint.warnings
+        try Self.requireUnquantized(checkpoint)
+        for view in checkpoint.tensors { units.append(try unit(for: view)) }
+        try checkFormats()
+        if checkpoint.configuration == nil {
+            warnings.append(
+                CheckpointWarning(
+                    CheckpointError(
+                        .fileMissing,
+                        "the model comes without it, and transformers needs one",
+                        file: "config.json"
+                    )
+                )
+            )
+        }
+    }
+
+    /// `config.json` of the result; nil if the source has none.
+    var configuration: JSONObject? {
+        guard var json = checkpoint.configuration, let first = quantized.first else { return nil }
+        if let dtype = options.dtype { QuantizedConfiguration.setDType(dtype, in: &json) }
+        // The format that is announced is the one of most modules; the tensors tell the rest.
+        let announced =
+            quantized.contains { $0.config.format == options.config.format }
+            ? options.config : first.config
+        json["quantization_config"] = .object(
+            QuantizedConfiguration.declaration(
+                announced,
+                isNested: quantized.contains { $0.config.absmax == .doubleQuantized },
+                dtype: first.dtype,
+                skippedModules: SkipList.modules(
+                    kept: keptModules,
+                    quantized: quantized.map(\.module),
+                    heads: heads
+                )
+            )
+        )
+        return json
+    }
+
+    /// `__metadata__` of the files: it names the version of a layout of our own.
+    var metadata: [SafetensorsLayout.Metadata] {
+        guard quantized.contains(where: { $0.config.format == .int8Blockwise }) else {
+            return [.formatPyTorch]
+        }
+        let version = Name(String(BlockwiseInt8State.version))
+        return [.formatPyTorch, .init(Name(QuantizedConfiguration.blockwiseMethod), version)]
+    }
+
+    /// The output heads, stored or not.
+    private var heads: [Name] {
+        let found = checkpoint.tensors.map(\.description)
+            .filter { choice.linearKind(of: $0) == .outputHead }
+            .map { QuantizedTensorNames(weight: $0.name).module }
+        return found.isEmpty ? ["lm_head"] : found
+    }
+
+    // MARK: One tensor
+
+    private mutating func unit(for view: TensorView) throws(CheckpointError) -> ConversionUnit {
+        let tensor = view.description
+        guard let stored = StoredFloats(view) else { return copy(view, .notLinear) }
+        let dtype = targetDType(of: stored.dtype)
+        var decision = choice.decision(for: tensor)
+        if case .quantize = decision, options.keepsNonFinite,
+            let error = try NonFiniteCheck.error(in: stored, name: tensor.name)
+        {
+            warnings.append(CheckpointWarning(error.inFile(view.fileName)))
+            decision = .keep(.nonFinite)
+        }
+        let module = QuantizedTensorNames(weight: tensor.name).module
+        switch decision {
+        case .keep(let reason):
+            if choice.linearKind(of: tensor) != nil { keptModules.append(module) }
+            guard dtype != stored.dtype else { return copy(view, reason) }
+            return ConversionUnit(
+                name: tensor.name,
+                shape: tensor.shape,
+                sourceType: view.storedType,
+                sourceByteCount: view.storedByteCount,
+                action: .convert(dtype, reason),
+                job: RoundJob(
+                    name: tensor.name,
+                    source: stored,
+                    dtype: dtype,
+                    sourceByteCount: view.storedByteCount
+                ),
+                outputs: [
+                    TensorDescription(name: tensor.name, dtype: dtype.dtype, shape: tensor.shape)
+                ]
+            )
+        case .quantize(let config, let isTransposed):
+            quantized.append((module, config, dtype))
+            return quantize(view, stored, dtype, config, isTransposed: isTransposed)
+        }
+    }
+
+    /// The type that float tensors of a type are stored in, or quantized from.
+    private func targetDType(of dtype: FloatDType) -> FloatDType {
+        options.dtype ?? checkpoint.preferredDType.flatMap(FloatDType.init) ?? dtype
+    }
+
+    private func copy(_ view: TensorView, _ reason: TensorAction.KeepReason) -> ConversionUnit {
+        ConversionUnit(
+            name: view.description.name,
+            shape: view.description.shape,
+            sourceType: view.storedType,
+            sourceByteCount: view.storedByteCount,
+            action: .keep(reason),
+            job: CopyJob(view: view),
+            outputs: [view.description]
+        )
+    }
+
+    private func quantize(
+        _ view: TensorView,
+        _ stored: StoredFloats,
+        _ dtype: FloatDType,
+        _ config: QuantizationConfig,
+        isTransposed: Bool
+    ) -> ConversionUnit {
+        let tensor = view.description
+        let shape = isTransposed ? tensor.shape.reversed() : tensor.shape
+        var source: any FloatSource = stored
+        if dtype != stored.dtype {
+            source = RoundedFloats(base: source, dtype: dtype, name: tensor.name)
+        }
+        if isTransposed {
+            source = TransposedFloats(source, rowCount: shape[0], columnCount: shape[1])
+        }
+        let names = QuantizedTensorNames(weight: tensor.name)
+        let job: any TensorJob
+        let outputs: [TensorDescription]
+        var lateOutputs: [SafetensorsLayout.LateTensor] = []
+        switch config.format {
+        case .nf4, .fp4:
+            let fourBit = Quantize4BitJob(
+                source,
+                names: names,
+                rowCount: shape[0],
+                columnCount: shape[1],
+                config: config,
+                sourceByteCount: view.storedByteCount,
+                measuresErrors: options.measuresErrors
+            )
+            (job, outputs, lateOutputs) = (fourBit, fourBit.outputs, fourBit.lateOutputs)
+        case .int8Vectorwise:
+            let rows = QuantizeInt8RowsJob(
+                source: source,
+                names: names,
+                rowCount: shape[0],
+                columnCount: shape[1],
+                sourceByteCount: view.storedByteCount,
+                measuresErrors: options.measuresErrors
+            )
+            (job, outputs) = (rows, rows.outputs)
+        case .int8Blockwise:
+            let blocks = Quantize8BitJob(
+                source: source,
+                names: names,
+                rowCount: shape[0],
+                columnCount: shape[1],
+                blockSize: config.blockSize,
+                sourceByteCount: view.storedByteCount,
+                measuresErrors: options.measuresErrors
+            )
+            (job, outputs) = (blocks, blocks.outputs)
+        }
+        return ConversionUnit(
+            name: tensor.name,
+            shape: shape,
+            sourceType: view.storedType,
+            sourceByteCount: view.storedByteCount,
+            action: .quantize(config, isTransposed: isTransposed),
+            job: job,
+            outputs: outputs,
+            lateOutputs: lateOutputs
+        )
+    }
+
+    // MARK: Checks
+
+    private static func requireUnquantized(_ checkpoint: Checkpoint) throws(CheckpointError) {
+        let side = checkpoint.tensors.first {
+            QuantizedNames.weight(ofSideTensor: $0.description.name) != nil
+        }
+        guard side != nil || checkpoint.quantization != nil else { return }
+        throw CheckpointError(
+            .quantUnsupported,
+            "the model is quantized already",
+            file: side?.fileName ?? "config.json",
+            tensor: side?.description.name,
+            hint: "dequantize it first, or better convert the model that it was made from"
+        )
+    }
+
+    /// One declaration in `config.json` has to hold for all modules.
+    private func checkFormats() throws(CheckpointError) {
+        guard let first = quantized.first else {
+            throw CheckpointError(
+                .quantUnsupported,
+                "no weight of the model would be quantized",
+                hint: "see which modules --skip, --only and --tensor-type leave"
+            )
+        }
+        guard let other = quantized.first(where: { $0.config.format != first.config.format })
+        else { return }
+        throw CheckpointError(
+            .quantUnsupported,
+            "\(other.module) would become \(other.config.format.rawValue) and \(first.module)"
+                + " \(first.config.format.rawValue), which one model cannot mix",
+            tensor: other.module,
+            hint: "bitsandbytes knows one format for all modules; leave some as they are instead"
+        )
+    }
+}
+
+/// Looks for NaN and infinity in a whole tensor, on all cores.
+enum NonFiniteCheck {
+    /// Returns the error for a tensor's elements that are not finite; nil if all are.
+    static func error(
+        in source: any FloatSource,
+        name: Name
+    ) throws(CheckpointError) -> CheckpointError? {
+        let tile = 1 << 20
+        let count = (source.elementCount + tile - 1) / tile
+        let sums = try ParallelRows().map(count) { (index, _) throws(CheckpointError) -> Bool in
+            let range = index * tile..<min((index + 1) * tile, source.elementCount)
+            let byteCount = range.count * source.dtype.byteCount
+            var buffer = try AlignedBuffer.allocate(byteCount: byteCount)
+            try buffer.withMutableBytes { (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                try source.read(range, into: &bytes)
+            }
+            return buffer.withBytes { bytes in
+                ErrorSumsKernel.selected.sums(
+                    original: bytes,
+                    as: source.dtype.element,
+                    decoded: bytes,
+                    as: source.dtype.element
+                ).nonFiniteCount == 0
+            }
+        }
+        guard sums.contains(false) else { return nil }
+        return try FloatScan(of: source).nonFiniteError(of: name)
+    }
+}

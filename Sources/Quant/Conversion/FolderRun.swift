@@ -1,0 +1,172 @@
+internal import CheckpointIO
+internal import Tensors
+
+/// One run that fills an output folder.
+struct FolderRun {
+    let output: CheckpointOutput
+    let folder: OutputFolder
+    let runner: TileRunner
+    let parallel: ParallelLoop
+    let budget: MemoryBudget
+
+    /// Writes the files, the index last, and puts the folder into place.
+    func write(_ layouts: [SafetensorsLayout]) throws(CheckpointError) -> ConversionReport {
+        if let configuration = output.configuration {
+            try folder.writeFile("config.json", configuration)
+        }
+        for companion in output.checkpoint.companions { try copy(companion) }
+        var tensors = [ConversionReport.Tensor?](repeating: nil, count: output.units.count)
+        var files: [ConversionReport.File] = []
+        var totalByteCount = 0
+        for (number, shard) in output.shards.shards.enumerated() {
+            let file = output.plan.files[number]
+            let isResumed = folder.isResumed(file.name)
+            let results = try isResumed ? skip(shard) : write(shard, layouts[number])
+            // What states turned out to be long is in the file only.
+            let written = try WrittenFile(folder.partialPath + "/" + file.name)
+            totalByteCount += written.tensorByteCount
+            files.append(
+                ConversionReport.File(
+                    name: file.name,
+                    byteCount: written.byteCount,
+                    unpackedByteCount: written.unpackedByteCount,
+                    isResumed: isResumed
+                )
+            )
+            for (index, result) in zip(shard.tensorIndices, results) {
+                tensors[index] = report(index, result, written)
+            }
+        }
+        if output.shards.shards.count > 1 { try writeIndex(totalByteCount: totalByteCount) }
+        try output.checkpoint.checkUnchanged()
+        let warnings = try folder.commit()
+        return ConversionReport(
+            tensors: tensors.compactMap { $0 },
+            files: files,
+            warnings: output.plan.warnings + warnings
+        )
+    }
+
+    /// Writes a file of weights.
+    private func write(
+        _ shard: ShardPlan.Shard,
+        _ layout: SafetensorsLayout
+    ) throws(CheckpointError) -> [[TileResult]] {
+        let file = try folder.createFile(
+            shard.fileName,
+            byteCount: layout.maximumFileByteCount
+        )
+        let writer = SafetensorsWriter(layout, to: file)
+        let results = try runner.run(
+            shard.tensorIndices.map { output.units[$0].job },
+            writer: writer
+        )
+        try writer.finish()
+        guard let level = output.zstdLevel else {
+            try folder.finishAndRecord(file)
+            return results
+        }
+        let packed = try folder.createFile(shard.fileName + ".zst")
+        let progress = runner.progress
+        let byteCount = file.byteCount
+        try ZstdWriter(level: level).pack(
+            file,
+            boundaries: layout.boundaries,
+            to: packed,
+            parallel: parallel,
+            budget: budget,
+            stop: progress.stop,
+            progress: { progress.packed($0, of: byteCount) }
+        )
+        try folder.removeFile(file)
+        try folder.finishAndRecord(packed)
+        return results
+    }
+
+    /// Counts a file that an earlier run wrote.
+    private func skip(_ shard: ShardPlan.Shard) throws(CheckpointError) -> [[TileResult]] {
+        for index in shard.tensorIndices {
+            let unit = output.units[index]
+            try runner.progress.advance(by: unit.sourceByteCount, tensor: unit.name)
+        }
+        return shard.tensorIndices.map { _ in [] }
+    }
+
+    private func report(
+        _ index: Int,
+        _ results: [TileResult],
+        _ written: WrittenFile
+    ) -> ConversionReport.Tensor {
+        let names = output.units[index].outputNames
+        let byteCount = names.reduce(0) { $0 + (written.byteCounts[$1] ?? 0) }
+        var distortion: Distortion?
+        let tiles = results.compactMap(\.distortion)
+        if !tiles.isEmpty {
+            distortion = Distortion(tiles: tiles)
+            distortion?.storedByteCount = byteCount
+        }
+        return ConversionReport.Tensor(
+            plan: output.plan.tensors[index],
+            outputByteCount: byteCount,
+            distortion: distortion,
+            flushedToZeroCount: results.reduce(0) { $0 + $1.flushedToZeroCount }
+        )
+    }
+
+    private func writeIndex(totalByteCount: Int) throws(CheckpointError) {
+        let parameterCount = output.units.reduce(0) { $0 + $1.shape.reduce(1, *) }
+        try folder.writeFile(
+            ShardPlan.indexFileName,
+            output.shards.indexText(
+                groups: output.units.map(\.outputNames),
+                totalByteCount: totalByteCount,
+                totalParameterCount: parameterCount
+            )
+        )
+    }
+
+    private func copy(_ companion: Checkpoint.Companion) throws(CheckpointError) {
+        let byteCount = companion.source.byteCount
+        let file = try folder.createFile(companion.name.text, byteCount: byteCount)
+        let pieceByteCount = 1 << 20
+        var buffer = try AlignedBuffer.allocate(
+            byteCount: min(byteCount, pieceByteCount),
+            budget: budget
+        )
+        var offset = 0
+        while offset < byteCount {
+            let count = min(pieceByteCount, byteCount - offset)
+            try buffer.withMutablePrefix(count) {
+                (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                try companion.source.read(at: offset, into: &bytes)
+            }
+            try buffer.withPrefix(count) { (bytes) throws(CheckpointError) in
+                try file.write(bytes, at: offset)
+            }
+            offset += count
+        }
+        try file.finish()
+    }
+}
+
+/// The sizes of a file of weights that is finished.
+private struct WrittenFile {
+    let byteCount: Int
+    let unpackedByteCount: Int
+    let byteCounts: [Name: Int]
+
+    init(_ path: String) throws(CheckpointError) {
+        let file = try InputFile(at: path)
+        let safetensors = try SafetensorsFile(weights: file)
+        byteCount = file.byteCount
+        unpackedByteCount = safetensors.source.byteCount
+        var byteCounts: [Name: Int] = [:]
+        for tensor in safetensors.tensors {
+            byteCounts[tensor.description.name] = tensor.storedByteCount
+        }
+        self.byteCounts = byteCounts
+    }
+
+    /// The bytes of all tensors, without the header.
+    var tensorByteCount: Int { byteCounts.values.reduce(0, +) }
+}

@@ -1,0 +1,81 @@
+internal import CheckpointIO
+internal import Tensors
+
+/// A look at every element of a tensor, for the numbers that an error has to tell.
+///
+/// Slow and simple: it runs only when something is wrong.
+struct FloatScan {
+    private let source: any FloatSource
+
+    init(of source: any FloatSource) {
+        self.source = source
+    }
+
+    /// Returns the error for the elements that are NaN or infinite; nil if all are finite.
+    func nonFiniteError(of name: Name) throws(CheckpointError) -> CheckpointError? {
+        var first: (index: Int, value: Float)?
+        var count = 0
+        try forEach { index, value in
+            guard !value.isFinite else { return }
+            if first == nil { first = (index, value) }
+            count += 1
+        }
+        guard let first else { return nil }
+        let others = count == 1 ? "" : ", the first of \(count) such elements"
+        return CheckpointError(
+            .numNonFinite,
+            "element \(first.index) is \(Self.text(first.value))\(others)",
+            tensor: name,
+            expected: "finite numbers",
+            found: "\(count) of \(source.elementCount) not finite",
+            hint: "--keep-nonfinite leaves such tensors unquantized"
+        )
+    }
+
+    /// Returns the error for the finite elements that are infinite in another type.
+    func overflowError(
+        of name: Name,
+        to dtype: FloatDType
+    ) throws(CheckpointError) -> CheckpointError {
+        let limit: Float = dtype == .float16 ? 65520 : 0x1.FFp127
+        var count = 0
+        var largest: Float = 0
+        try forEach { _, value in
+            guard value.isFinite, value.magnitude >= limit else { return }
+            count += 1
+            if value.magnitude > largest.magnitude { largest = value }
+        }
+        return CheckpointError(
+            .numOverflow,
+            "\(count) elements do not fit \(dtype.rawValue); the largest is \(largest)",
+            tensor: name,
+            hint: dtype == .float16 ? "use --dtype bf16, or a format other than int8" : nil
+        )
+    }
+
+    private static func text(_ value: Float) -> String {
+        value.isNaN ? "NaN" : value < 0 ? "-infinity" : "infinity"
+    }
+
+    private func forEach(
+        _ body: (_ index: Int, _ value: Float) -> Void
+    ) throws(CheckpointError) {
+        let tile = 1 << 16
+        let size = source.dtype.byteCount
+        var buffer = try AlignedBuffer.allocate(byteCount: tile * size)
+        var start = 0
+        while start < source.elementCount {
+            let range = start..<min(start + tile, source.elementCount)
+            try buffer.withMutablePrefix(range.count * size) {
+                (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                try source.read(range, into: &bytes)
+            }
+            buffer.withPrefix(range.count * size) { bytes in
+                for index in 0..<range.count {
+                    body(start + index, bytes.float(at: index, as: source.dtype))
+                }
+            }
+            start = range.upperBound
+        }
+    }
+}

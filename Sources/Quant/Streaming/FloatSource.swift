@@ -1,0 +1,87 @@
+package import CheckpointIO
+internal import SIMDKernels
+package import Tensors
+
+/// The float elements of one tensor, flattened row-major, readable in pieces from any thread.
+package protocol FloatSource: Sendable {
+    /// The type of the elements as they are read.
+    var dtype: FloatDType { get }
+    /// The number of elements.
+    var elementCount: Int { get }
+
+    /// Reads elements, little-endian, into exactly their bytes.
+    func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError)
+}
+
+/// The elements of a stored float tensor, as they are.
+package struct StoredFloats: FloatSource {
+    package let dtype: FloatDType
+    private let view: TensorView
+
+    /// Takes a tensor; nil if it is no float tensor.
+    package init?(_ view: TensorView) {
+        guard let dtype = FloatDType(view.description.dtype) else { return nil }
+        self.dtype = dtype
+        self.view = view
+    }
+
+    package var elementCount: Int { view.description.elementCount }
+
+    package func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        try view.read(range, into: &bytes)
+    }
+}
+
+/// Elements rounded to another type, to nearest, ties to even.
+package struct RoundedFloats: FloatSource {
+    package let base: any FloatSource
+    package let dtype: FloatDType
+    /// The tensor, for errors.
+    let name: Name
+
+    package var elementCount: Int { base.elementCount }
+
+    /// - Throws: `num.overflow` if a finite element became infinite.
+    package func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        var input = try AlignedBuffer.allocate(byteCount: range.count * base.dtype.byteCount)
+        let losses = try Self.read(range, of: base, to: dtype, through: &input, into: &bytes)
+        if losses.overflowCount > 0 {
+            throw try FloatScan(of: base).overflowError(of: name, to: dtype)
+        }
+    }
+
+    /// What rounding lost.
+    typealias Losses = ConvertFloatKernel.Losses
+
+    // `input` has room for the elements as they are in `base`.
+    static func read(
+        _ range: Range<Int>,
+        of base: any FloatSource,
+        to dtype: FloatDType,
+        through input: inout AlignedBuffer,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) -> Losses {
+        let byteCount = range.count * base.dtype.byteCount
+        try input.withMutablePrefix(byteCount) {
+            (input: inout MutableRawSpan) throws(CheckpointError) in
+            try base.read(range, into: &input)
+        }
+        let element = base.dtype.element
+        var losses = Losses()
+        input.withPrefix(byteCount) { input in
+            losses = ConvertFloatKernel.selected.convert(
+                input,
+                as: element,
+                into: &bytes,
+                as: dtype.element
+            )
+        }
+        return losses
+    }
+}

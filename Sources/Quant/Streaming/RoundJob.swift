@@ -1,0 +1,67 @@
+internal import CheckpointIO
+internal import SIMDKernels
+internal import Tensors
+
+/// Writes float elements, rounded to another type if it is another.
+struct RoundJob: TensorJob {
+    let name: Name
+    let source: any FloatSource
+    let dtype: FloatDType
+    let sourceByteCount: Int
+
+    var elementCount: Int { source.elementCount }
+
+    func run(
+        _ range: Range<Int>,
+        phase: Int,
+        scratch: inout WorkerScratch,
+        writer: SafetensorsWriter
+    ) throws(CheckpointError) -> TileResult {
+        let byteCount = range.count * dtype.byteCount
+        try scratch.reserve(input: range.count * source.dtype.byteCount, output: byteCount)
+        var result = TileResult()
+        if source.dtype == dtype {
+            try scratch.output.withMutablePrefix(byteCount) {
+                (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                try source.read(range, into: &bytes)
+            }
+        } else {
+            let losses = try Self.round(
+                range,
+                of: source,
+                to: dtype,
+                &scratch.input,
+                &scratch.output
+            )
+            guard losses.overflowCount == 0 else {
+                throw try FloatScan(of: source).overflowError(of: name, to: dtype)
+            }
+            result.flushedToZeroCount = losses.underflowCount
+        }
+        try scratch.output.withPrefix(byteCount) { (bytes) throws(CheckpointError) in
+            try writer.write(bytes, of: name, at: range.lowerBound * dtype.byteCount)
+        }
+        return result
+    }
+
+    private static func round(
+        _ range: Range<Int>,
+        of source: any FloatSource,
+        to dtype: FloatDType,
+        _ input: inout AlignedBuffer,
+        _ output: inout AlignedBuffer
+    ) throws(CheckpointError) -> RoundedFloats.Losses {
+        var losses = RoundedFloats.Losses()
+        try output.withMutablePrefix(range.count * dtype.byteCount) {
+            (bytes: inout MutableRawSpan) throws(CheckpointError) in
+            losses = try RoundedFloats.read(
+                range,
+                of: source,
+                to: dtype,
+                through: &input,
+                into: &bytes
+            )
+        }
+        return losses
+    }
+}

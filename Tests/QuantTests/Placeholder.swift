@@ -1,5 +1,0 @@
-import Testing
-
-@testable import Quant
-
-@Suite struct QuantSmokeTests {}
