@@ -33,7 +33,14 @@ extension ModelSummary {
         let before = report.tensors.reduce(0) { $0 + $1.plan.sourceByteCount }
         sentence =
             "\(Quantity.bytes(before)) of tensors became "
-            + "\(Quantity.bytes(report.fileByteCount)) of files."
+            + "\(Quantity.bytes(report.fileByteCount)) of files"
+        if let bits = bitsPerQuantizedWeight {
+            sentence += ", \(Quantity.decimal(bits, 2)) bits per quantized weight"
+        }
+        if let relativeRMSE {
+            sentence += ", relative RMSE \(Quantity.significant(relativeRMSE, 3))"
+        }
+        sentence += "."
     }
 
     private mutating func add(

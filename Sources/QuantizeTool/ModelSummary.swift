@@ -80,10 +80,17 @@ struct ModelSummary: Sendable {
         return facts
     }
 
+    private var title: String {
+        let words = [
+            "convert": "Quantization", "dequantize": "Dequantization", "verify": "Verification",
+        ]
+        return "\(words[command] ?? command) of \(Name.printable(modelName))"
+    }
+
     /// The report.
     var report: ReportDocument {
         var report = QualityReport(
-            title: "\(Name.printable(modelName)): quantize \(command)",
+            title: title,
             summary: sentence
         )
         report.totals = facts

@@ -23,9 +23,20 @@ protocol ToolCommand: ParsableCommand {
 enum ToolRun {
     /// Runs the tool and ends the process.
     static func runAndExit(arguments: [String]) -> Never {
+        prepareSignals()
+        exit(status(of: arguments).rawValue)
+    }
+
+    /// Makes signals behave the same whoever started the process.
+    private static func prepareSignals() {
         // A reader that goes away is told by the call that writes.
         signal(SIGPIPE, SIG_IGN)
-        exit(status(of: arguments).rawValue)
+        // A parent may have blocked these in the thread that started us.
+        var stopping = sigset_t()
+        unsafe sigemptyset(&stopping)
+        unsafe sigaddset(&stopping, SIGINT)
+        unsafe sigaddset(&stopping, SIGTERM)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &stopping, nil)
     }
 
     private static func status(of arguments: [String]) -> ExitStatus {

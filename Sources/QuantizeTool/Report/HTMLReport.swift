@@ -93,7 +93,7 @@ enum HTMLReport {
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--page); color: var(--ink);
           font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-        main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+        main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
         h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
         h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
         .lead { font-size: 1.05rem; color: var(--muted); margin: 0; }
