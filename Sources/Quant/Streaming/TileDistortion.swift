@@ -22,30 +22,19 @@ struct TileDistortion: Sendable {
             decoded: decoded,
             as: decodedDType.element
         )
-        for index in 0..<original.byteCount / dtype.byteCount {
-            let x = original.float(at: index, as: dtype)
-            let y = decoded.float(at: index, as: decodedDType)
-            guard x != 0 else { continue }
-            if y == 0 {
-                lostCount += 1
-            } else if (x < 0) != (y < 0) {
-                signFlipCount += 1
-            }
-        }
+        let changes = SignChanges(
+            original: original,
+            as: dtype,
+            decoded: decoded,
+            as: decodedDType
+        )
+        signFlipCount = changes.flipCount
+        lostCount = changes.lostCount
     }
 
     /// Counts the codes of `count` elements.
     mutating func countCodes(in codes: RawSpan, count: Int, is4Bit: Bool) {
-        codeCounts = [Int](repeating: 0, count: is4Bit ? 16 : 256)
-        for index in 0..<codes.byteCount {
-            let byte = Int(codes.byte(at: index))
-            guard is4Bit else {
-                codeCounts[byte] += 1
-                continue
-            }
-            codeCounts[byte >> 4] += 1
-            if 2 * index + 1 < count { codeCounts[byte & 15] += 1 }
-        }
+        codeCounts = CodeCount.counts(in: codes, count: count, is4Bit: is4Bit)
     }
 }
 
