@@ -29,9 +29,14 @@ install_packages() {
         done
         [ ${#missing[@]} -gt 0 ] || return 0
         say "Installing ${missing[*]} (apt)"
-        as_root apt-get update -qq
-        as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+        local log
+        log=$(mktemp)
+        if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+            tail -n 20 "$log" >&2
+            fail "apt-get could not install ${missing[*]}"
+        fi
+        rm -f "$log"
     elif command -v brew >/dev/null; then
         local name
         for name in $2; do brew list "$name" >/dev/null 2>&1 || brew install "$name"; done
@@ -44,6 +49,9 @@ install_packages() {
 need_swift() {
     command -v swift >/dev/null \
         || fail "no Swift toolchain found" "install Swift 6.2 or newer from swift.org, and put it on the PATH"
+    # A toolchain unpacked on a bare Debian lacks libraries of its own.
+    swift --version >/dev/null 2>&1 \
+        || install_packages "libncurses-dev libsqlite3-dev libxml2-dev libcurl4-openssl-dev zlib1g-dev" ""
     local version
     version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
     case "$version" in
@@ -54,7 +62,7 @@ need_swift() {
 # What building and running needs. CI images and bare systems lack some of it.
 install_for_building() {
     need_swift
-    install_packages "libzstd-dev pkg-config" "zstd pkg-config"
+    install_packages "git g++ libzstd-dev pkg-config" "zstd pkg-config"
 }
 
 # Puts the path of the release tool into $quantize.
