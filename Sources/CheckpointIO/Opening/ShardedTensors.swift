@@ -29,16 +29,18 @@ struct ShardedTensors {
         } catch {
             throw error.inFile(indexName.text)
         }
-        var byteCount = 0
         for (position, shard) in index.shards.enumerated() {
             let file = try ShardedTensors.file(shard, in: folder, followsLinks: followsLinks)
             let safetensors = try SafetensorsFile(weights: file)
             if position == 0 { metadata = safetensors.header.metadata }
             files.append(file)
             for tensor in safetensors.tensors {
-                byteCount = byteCount.addingReportingOverflow(tensor.storedByteCount).partialValue
                 try add(tensor, of: position, index)
             }
+        }
+        var byteCount = 0
+        for tensor in tensors {
+            byteCount = byteCount.addingReportingOverflow(tensor.storedByteCount).partialValue
         }
         try checkMap(index)
         addWarnings(index, indexName, listing, byteCount: byteCount)

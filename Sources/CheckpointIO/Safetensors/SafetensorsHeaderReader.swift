@@ -144,10 +144,19 @@ struct SafetensorsHeaderReader {
     // MARK: Entries
 
     private mutating func readEntry(_ name: Name) throws(CheckpointError) {
-        guard case .beginObject = try scanner.next() else {
-            throw typeError("the entry is not an object", expected: "an object")
-        }
+        let first = try scanner.next()
         let place = scanner.tokenOffset
+        guard case .beginObject = first else {
+            // What is wrong inside of it, its depth above all, matters more.
+            let value = try JSONTreeBuilder.value(startingWith: first, from: &scanner)
+            throw CheckpointError(
+                .jsonType,
+                "the entry is not an object",
+                offset: place,
+                expected: "an object",
+                found: value.typeName
+            )
+        }
         var dtype: DType?
         var shape: (dimensions: [UInt64], place: UInt64)?
         var offsets: (begin: UInt64, end: UInt64, place: UInt64)?
@@ -361,7 +370,7 @@ struct SafetensorsHeaderReader {
 
     private func typeError(
         _ message: String,
-        key: String? = nil,
+        key: String,
         expected: String
     ) -> CheckpointError {
         CheckpointError(
