@@ -72,8 +72,8 @@ struct QuantizationOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Another format for modules whose name matches, such as 'down_proj=int8'.",
-            discussion: "May be repeated; the first that matches counts. 'none' leaves them.",
+            "Another format for modules whose name matches, such as 'lm_head=nf4'.",
+            discussion: "May be repeated; the first that matches counts. 'down_proj=none' leaves them.",
             valueName: "regex=format"
         )
     )
