@@ -86,7 +86,10 @@ let package = Package(
         .testTarget(name: "SIMDKernelsTests", dependencies: ["SIMDKernels", "TestSupport"]),
         .testTarget(name: "KernelBenchmarksTests", dependencies: ["KernelBenchmarks"]),
         .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),
-        .testTarget(name: "QuantTests", dependencies: ["Quant", "TestSupport"]),
+        .testTarget(
+            name: "QuantTests",
+            dependencies: ["Quant", "SIMDKernels", "TestSupport"]
+        ),
         .testTarget(
             name: "QuantizeToolTests",
             dependencies: [

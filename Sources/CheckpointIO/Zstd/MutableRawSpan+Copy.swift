@@ -1,7 +1,7 @@
 extension MutableRawSpan {
     /// Overwrites these bytes with as many others.
     /// - Precondition: equal counts.
-    mutating func copy(from source: RawSpan) {
+    package mutating func copy(from source: RawSpan) {
         precondition(
             source.byteCount == byteCount,
             "\(source.byteCount) bytes into \(byteCount)"

@@ -22,13 +22,42 @@ public struct CheckpointDequantizer: Sendable {
     }
 
     /// What is going to happen.
-    public let plan: ConversionPlan
+    public var plan: ConversionPlan { output.plan }
+    private let output: CheckpointOutput
+    private let options: Options
 
     /// Plans the work and validates what belongs to every quantized weight, except the values of
     /// its scales.
     /// - Throws: `quant.…` for a defect; `quant.unsupported` if nothing is quantized.
     public init(_ checkpoint: Checkpoint, options: Options = Options()) throws(CheckpointError) {
-        plan = ConversionPlan(tensors: [], files: [], companionNames: [], warnings: [])
+        self.options = options
+        var units: [ConversionUnit] = []
+        for view in checkpoint.tensors {
+            guard QuantizedNames.weight(ofSideTensor: view.description.name) == nil else {
+                continue
+            }
+            units.append(try Self.unit(for: view, of: checkpoint, options))
+        }
+        let isQuantized = units.contains { unit in
+            if case .dequantize = unit.action { true } else { false }
+        }
+        guard isQuantized else {
+            throw CheckpointError(.quantUnsupported, "no weight of the model is quantized")
+        }
+        var configuration = checkpoint.configuration
+        configuration?["quantization_config"] = nil
+        if let dtype = options.dtype, var json = configuration {
+            QuantizedConfiguration.setDType(dtype, in: &json)
+            configuration = json
+        }
+        output = try CheckpointOutput(
+            checkpoint,
+            units: units,
+            configuration: configuration.map(QuantizedConfiguration.text),
+            maximumShardByteCount: options.maximumShardByteCount,
+            zstdLevel: options.zstdLevel,
+            warnings: checkpoint.warnings
+        )
     }
 
     /// Writes the float checkpoint.
@@ -44,6 +73,89 @@ public struct CheckpointDequantizer: Sendable {
         sources: [String],
         options: RunOptions = RunOptions()
     ) throws(CheckpointError) -> ConversionReport {
-        ConversionReport(tensors: [], files: [], warnings: plan.warnings)
+        let fields: [Fingerprint.Field] = [
+            .init("command", "dequantize"),
+            .init("dtype", self.options.dtype?.rawValue ?? "-"),
+            .init("max-shard-size", self.options.maximumShardByteCount.map { String($0) } ?? "-"),
+            .init("zstd", self.options.zstdLevel.map { String($0) } ?? "-"),
+        ]
+        return try output.write(
+            to: destination,
+            sources: sources,
+            fields: fields,
+            options: options
+        )
+    }
+
+    private static func unit(
+        for view: TensorView,
+        of checkpoint: Checkpoint,
+        _ options: Options
+    ) throws(CheckpointError) -> ConversionUnit {
+        let tensor = view.description
+        if let stored = try StoredQuantization(view, in: checkpoint) {
+            let kind = checkpoint.model?.module(owning: tensor.name)?.kind
+            return dequantize(stored, to: options.dtype, isTransposed: kind == .convolution1D)
+        }
+        guard let dtype = options.dtype, let source = StoredFloats(view), source.dtype != dtype
+        else {
+            return ConversionUnit(
+                name: tensor.name,
+                shape: tensor.shape,
+                sourceType: view.storedType,
+                sourceByteCount: view.storedByteCount,
+                action: .keep(.notLinear),
+                job: CopyJob(view: view),
+                outputs: [tensor]
+            )
+        }
+        return ConversionUnit(
+            name: tensor.name,
+            shape: tensor.shape,
+            sourceType: view.storedType,
+            sourceByteCount: view.storedByteCount,
+            action: .convert(dtype, .notLinear),
+            job: RoundJob(
+                name: tensor.name,
+                source: source,
+                dtype: dtype,
+                sourceByteCount: view.storedByteCount
+            ),
+            outputs: [TensorDescription(name: tensor.name, dtype: dtype.dtype, shape: tensor.shape)]
+        )
+    }
+
+    private static func dequantize(
+        _ stored: StoredQuantization,
+        to wanted: FloatDType?,
+        isTransposed: Bool
+    ) -> ConversionUnit {
+        let dtype = wanted ?? stored.dtype
+        // A value beyond float16 must show as what it is, not as an infinity.
+        let decoded: FloatDType = dtype == .float16 ? .float32 : dtype
+        let (rows, columns) = (stored.rowCount, stored.columnCount)
+        var source: any FloatSource = DequantizedFloats(stored, as: decoded)
+        if isTransposed { source = TransposedFloats(source, rowCount: columns, columnCount: rows) }
+        let name = stored.names.weight
+        return ConversionUnit(
+            name: name,
+            shape: [rows, columns],
+            sourceType: stored.config.format.rawValue,
+            sourceByteCount: stored.storedByteCount,
+            action: .dequantize(stored.config, to: dtype, isTransposed: isTransposed),
+            job: RoundJob(
+                name: name,
+                source: source,
+                dtype: dtype,
+                sourceByteCount: stored.storedByteCount
+            ),
+            outputs: [
+                TensorDescription(
+                    name: name,
+                    dtype: dtype.dtype,
+                    shape: isTransposed ? [columns, rows] : [rows, columns]
+                )
+            ]
+        )
     }
 }

@@ -1,52 +1,19 @@
 public import CheckpointIO
+internal import SIMDKernels
+internal import Tensors
 
 /// Reads everything of a checkpoint and says what is wrong with it, and how far it is from the
 /// model it was made of.
 public struct CheckpointVerifier: Sendable {
-    /// What was found.
-    public struct Report: Sendable {
-        /// One tensor.
-        public struct Tensor: Sendable {
-            /// Its name.
-            public let name: Name
-            /// The shape of the weight, `[N, K]` where it is a matrix.
-            public let shape: [Int]
-            /// How it is stored, for tables: `nf4, 64, nested`, or the type of floats.
-            public let storage: String
-            /// The bytes it fills, side tensors included.
-            public let storedByteCount: Int
-            /// How it is quantized; nil if it is not.
-            public let config: QuantizationConfig?
-            /// How far it is from its source; nil without one, or for a tensor of no float type.
-            public let distortion: Distortion?
-
-            /// The numbers it holds.
-            public var elementCount: Int { shape.reduce(1, *) }
-        }
-
-        /// The tensors without side tensors, in the order of the file.
-        public let tensors: [Tensor]
-        /// What is wrong, in the order of the file; at most `CheckpointVerifier.findingLimit`.
-        public let findings: [CheckpointError]
-        /// What is odd, but no defect.
-        public let warnings: [CheckpointWarning]
-        /// The tensors whose relative RMSE is above the limit, in the order of the file.
-        public let tensorsAboveLimit: [Name]
-
-        /// Whether nothing is wrong; a limit that was asked for is another matter.
-        public var isSound: Bool { findings.isEmpty }
-        /// The errors of all quantized tensors together; nil if none was measured.
-        public var distortion: Distortion? {
-            tensors.filter { $0.config != nil }.compactMap(\.distortion)
-                .reduce(nil) { $0?.adding($1) ?? $1 }
-        }
-    }
-
-    /// The most findings that are looked for.
+    /// The most findings that are told.
     public static let findingLimit = 20
 
-    /// The bytes that will be read, those of the source included.
+    /// The bytes that will be read, without those of the source.
     public let byteCount: Int
+    private let checkpoint: Checkpoint
+    private let source: Checkpoint?
+    private let items: [VerificationPlanner.Item]
+    private let relativeRMSELimit: Double?
 
     /// Prepares a verification; what is wrong shows in the report.
     /// - Parameters:
@@ -58,14 +25,79 @@ public struct CheckpointVerifier: Sendable {
         against source: Checkpoint? = nil,
         relativeRMSELimit: Double? = nil
     ) {
-        byteCount = 0
+        self.checkpoint = checkpoint
+        self.source = source
+        self.relativeRMSELimit = relativeRMSELimit
+        items = VerificationPlanner(checkpoint, against: source).items
+        byteCount = items.reduce(0) { $0 + ($1.job?.sourceByteCount ?? 0) }
     }
 
     /// Reads everything.
+    /// - Parameter options: how to run; those of outputs have no meaning here.
     /// - Returns: what was found.
     /// - Throws: only what keeps it from going on: `output.stopped`, `limit.memory`, `file.changed`,
     ///   and system errors `file.io`.
     public func run(options: RunOptions = RunOptions()) throws(CheckpointError) -> Report {
-        Report(tensors: [], findings: [], warnings: [], tensorsAboveLimit: [])
+        let rows = ParallelRows(threadCount: options.threadCount ?? AvailableCores.count)
+        let runner = TileRunner(
+            rows: rows,
+            scratch: try ScratchPool(workerCount: rows.threadCount, budget: options.budget),
+            progress: ProgressTracker(totalByteCount: byteCount, options: options)
+        )
+        var results = try runner.run(items.compactMap(\.job))[...]
+        try checkpoint.checkUnchanged()
+        try source?.checkUnchanged()
+        var findings: [CheckpointError] = []
+        var tensors: [Report.Tensor] = []
+        for item in items {
+            let tiles = item.job == nil ? [] : results.popFirst() ?? []
+            if let finding = item.finding { findings.append(finding) }
+            if let finding = tiles.lazy.compactMap(\.finding).first { findings.append(finding) }
+            if let error = item.nonFiniteError(tiles) { findings.append(error) }
+            if item.job != nil { tensors.append(item.report(tiles)) }
+        }
+        return Report(
+            tensors: tensors,
+            findings: Array(findings.prefix(Self.findingLimit)),
+            warnings: checkpoint.warnings,
+            tensorsAboveLimit: tensors.filter(isAboveLimit).map(\.name)
+        )
+    }
+
+    private func isAboveLimit(_ tensor: Report.Tensor) -> Bool {
+        guard let limit = relativeRMSELimit, let distortion = tensor.distortion else {
+            return false
+        }
+        // Without anything but zeros in the source, any error is infinitely large.
+        return distortion.relativeRMSE.map { $0 > limit } ?? (distortion.squaredErrorSum > 0)
+    }
+}
+
+extension VerificationPlanner.Item {
+    fileprivate func nonFiniteError(_ tiles: [TileResult]) -> CheckpointError? {
+        guard let first = tiles.lazy.compactMap(\.firstNonFinite).first,
+            let job = job as? VerifyJob
+        else { return nil }
+        let count = tiles.reduce(0) { $0 + $1.nonFiniteCount }
+        var error = FloatScan(of: job.source).nonFiniteError(first: first, count: count)
+        error.hint = nil
+        return error
+    }
+
+    fileprivate func report(_ tiles: [TileResult]) -> CheckpointVerifier.Report.Tensor {
+        let storedByteCount = stored?.storedByteCount ?? view.storedByteCount
+        var distortion: Distortion?
+        if isCompared, tiles.allSatisfy({ $0.finding == nil }) {
+            distortion = Distortion(tiles: tiles.compactMap(\.distortion))
+            distortion?.storedByteCount = storedByteCount
+        }
+        return CheckpointVerifier.Report.Tensor(
+            name: view.description.name,
+            shape: stored.map { [$0.rowCount, $0.columnCount] } ?? view.description.shape,
+            storage: stored?.config.description ?? view.storedType,
+            storedByteCount: storedByteCount,
+            config: stored?.config,
+            distortion: distortion
+        )
     }
 }

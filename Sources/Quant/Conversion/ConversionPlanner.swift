@@ -82,9 +82,9 @@ struct ConversionPlanner {
         let dtype = targetDType(of: stored.dtype)
         var decision = choice.decision(for: tensor)
         if case .quantize = decision, options.keepsNonFinite,
-            let error = try NonFiniteCheck.error(in: stored, name: tensor.name)
+            let error = try NonFiniteCheck.error(in: stored)
         {
-            warnings.append(CheckpointWarning(error.inFile(view.fileName)))
+            warnings.append(CheckpointWarning(error))
             decision = .keep(.nonFinite)
         }
         let module = QuantizedTensorNames(weight: tensor.name).module
@@ -142,13 +142,13 @@ struct ConversionPlanner {
         let shape = isTransposed ? tensor.shape.reversed() : tensor.shape
         var source: any FloatSource = stored
         if dtype != stored.dtype {
-            source = RoundedFloats(base: source, dtype: dtype, name: tensor.name)
+            source = RoundedFloats(source, to: dtype)
         }
         if isTransposed {
             source = TransposedFloats(source, rowCount: shape[0], columnCount: shape[1])
         }
         let names = QuantizedTensorNames(weight: tensor.name)
-        let job: any TensorJob
+        let job: any WritingJob
         let outputs: [TensorDescription]
         var lateOutputs: [SafetensorsLayout.LateTensor] = []
         switch config.format {
@@ -237,10 +237,7 @@ struct ConversionPlanner {
 /// Looks for NaN and infinity in a whole tensor, on all cores.
 enum NonFiniteCheck {
     /// Returns the error for a tensor's elements that are not finite; nil if all are.
-    static func error(
-        in source: any FloatSource,
-        name: Name
-    ) throws(CheckpointError) -> CheckpointError? {
+    static func error(in source: any FloatSource) throws(CheckpointError) -> CheckpointError? {
         let tile = 1 << 20
         let count = (source.elementCount + tile - 1) / tile
         let sums = try ParallelRows().map(count) { (index, _) throws(CheckpointError) -> Bool in
@@ -260,6 +257,6 @@ enum NonFiniteCheck {
             }
         }
         guard sums.contains(false) else { return nil }
-        return try FloatScan(of: source).nonFiniteError(of: name)
+        return try FloatScan(of: source).nonFiniteError()
     }
 }

@@ -8,7 +8,7 @@ struct ConversionUnit: Sendable {
     let sourceType: String
     let sourceByteCount: Int
     let action: TensorAction
-    let job: any TensorJob
+    let job: any WritingJob
     /// The tensors that are written, the weight first.
     let outputs: [TensorDescription]
     /// Those whose length shows at the end.

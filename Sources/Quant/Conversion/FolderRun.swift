@@ -57,10 +57,8 @@ struct FolderRun {
             byteCount: layout.maximumFileByteCount
         )
         let writer = SafetensorsWriter(layout, to: file)
-        let results = try runner.run(
-            shard.tensorIndices.map { output.units[$0].job },
-            writer: writer
-        )
+        let jobs = shard.tensorIndices.map { BoundJob(job: output.units[$0].job, writer: writer) }
+        let results = try runner.run(jobs)
         try writer.finish()
         guard let level = output.zstdLevel else {
             try folder.finishAndRecord(file)

@@ -2,7 +2,7 @@ internal import CheckpointIO
 internal import Tensors
 
 /// Copies the elements of a tensor as they are.
-struct CopyJob: TensorJob {
+struct CopyJob: WritingJob {
     let view: TensorView
 
     var name: Name { view.description.name }
@@ -10,7 +10,7 @@ struct CopyJob: TensorJob {
     var sourceByteCount: Int { view.description.byteCount }
     /// A multiple of what fills whole bytes, whatever the type.
     var tileElementCount: Int {
-        8 * Self.usualTileElementCount / view.description.dtype.bitCount * 4
+        8 * TileSize.usual / view.description.dtype.bitCount * 4
     }
 
     func run(

@@ -12,7 +12,7 @@ struct FloatScan {
     }
 
     /// Returns the error for the elements that are NaN or infinite; nil if all are finite.
-    func nonFiniteError(of name: Name) throws(CheckpointError) -> CheckpointError? {
+    func nonFiniteError() throws(CheckpointError) -> CheckpointError? {
         var first: (index: Int, value: Float)?
         var count = 0
         try forEach { index, value in
@@ -20,12 +20,17 @@ struct FloatScan {
             if first == nil { first = (index, value) }
             count += 1
         }
-        guard let first else { return nil }
+        return first.map { nonFiniteError(first: $0, count: count) }
+    }
+
+    /// Returns the error for `count` elements that are NaN or infinite.
+    func nonFiniteError(first: (index: Int, value: Float), count: Int) -> CheckpointError {
         let others = count == 1 ? "" : ", the first of \(count) such elements"
         return CheckpointError(
             .numNonFinite,
             "element \(first.index) is \(Self.text(first.value))\(others)",
-            tensor: name,
+            file: source.fileName,
+            tensor: source.name,
             expected: "finite numbers",
             found: "\(count) of \(source.elementCount) not finite",
             hint: "--keep-nonfinite leaves such tensors unquantized"
@@ -33,10 +38,7 @@ struct FloatScan {
     }
 
     /// Returns the error for the finite elements that are infinite in another type.
-    func overflowError(
-        of name: Name,
-        to dtype: FloatDType
-    ) throws(CheckpointError) -> CheckpointError {
+    func overflowError(to dtype: FloatDType) throws(CheckpointError) -> CheckpointError {
         let limit: Float = dtype == .float16 ? 65520 : 0x1.FFp127
         var count = 0
         var largest: Float = 0
@@ -48,7 +50,8 @@ struct FloatScan {
         return CheckpointError(
             .numOverflow,
             "\(count) elements do not fit \(dtype.rawValue); the largest is \(largest)",
-            tensor: name,
+            file: source.fileName,
+            tensor: source.name,
             hint: dtype == .float16 ? "use --dtype bf16, or a format other than int8" : nil
         )
     }

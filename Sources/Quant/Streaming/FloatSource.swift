@@ -8,9 +8,20 @@ package protocol FloatSource: Sendable {
     var dtype: FloatDType { get }
     /// The number of elements.
     var elementCount: Int { get }
+    /// The tensor as its file names it, for errors.
+    var name: Name { get }
+    /// The file, for errors.
+    var fileName: String { get }
+
+    /// How many elements are best read at once.
+    var tileElementCount: Int { get }
 
     /// Reads elements, little-endian, into exactly their bytes.
     func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError)
+}
+
+extension FloatSource {
+    package var tileElementCount: Int { TileSize.usual }
 }
 
 /// The elements of a stored float tensor, as they are.
@@ -26,6 +37,8 @@ package struct StoredFloats: FloatSource {
     }
 
     package var elementCount: Int { view.description.elementCount }
+    package var name: Name { view.storedName }
+    package var fileName: String { view.fileName }
 
     package func read(
         _ range: Range<Int>,
@@ -39,10 +52,15 @@ package struct StoredFloats: FloatSource {
 package struct RoundedFloats: FloatSource {
     package let base: any FloatSource
     package let dtype: FloatDType
-    /// The tensor, for errors.
-    let name: Name
+
+    package init(_ base: any FloatSource, to dtype: FloatDType) {
+        self.base = base
+        self.dtype = dtype
+    }
 
     package var elementCount: Int { base.elementCount }
+    package var name: Name { base.name }
+    package var fileName: String { base.fileName }
 
     /// - Throws: `num.overflow` if a finite element became infinite.
     package func read(
@@ -52,7 +70,7 @@ package struct RoundedFloats: FloatSource {
         var input = try AlignedBuffer.allocate(byteCount: range.count * base.dtype.byteCount)
         let losses = try Self.read(range, of: base, to: dtype, through: &input, into: &bytes)
         if losses.overflowCount > 0 {
-            throw try FloatScan(of: base).overflowError(of: name, to: dtype)
+            throw try FloatScan(of: base).overflowError(to: dtype)
         }
     }
 

@@ -1,5 +1,4 @@
 internal import CheckpointIO
-internal import SIMDKernels
 internal import Tensors
 
 /// Quantizes a weight to 4 bits, in bitsandbytes' layout.
@@ -7,10 +6,10 @@ internal import Tensors
 /// Plain scales are written with the codes. Nested scales need the mean of all: they are collected
 /// in the first phase. If they were searched for, the second one chooses the codes, for the scales
 /// as the file restores them.
-struct Quantize4BitJob: TensorJob {
+struct Quantize4BitJob: WritingJob {
     let source: any FloatSource
     let config: QuantizationConfig
-    let codebook: Codebook4Bit
+    private let codec: TileCodec
     let names: QuantizedTensorNames
     let state: QuantizationState
     let sourceByteCount: Int
@@ -29,12 +28,10 @@ struct Quantize4BitJob: TensorJob {
         sourceByteCount: Int,
         measuresErrors: Bool
     ) {
-        guard let codebook = config.format.kernelCodebook else {
-            preconditionFailure("\(config.format) has more than 4 bits")
-        }
+        precondition(config.format.is4Bit, "\(config.format) has more than 4 bits")
         self.source = source
         self.config = config
-        self.codebook = codebook
+        codec = TileCodec(config: config, columnCount: columnCount)
         self.names = names
         self.sourceByteCount = sourceByteCount
         self.measuresErrors = measuresErrors
@@ -192,33 +189,15 @@ struct Quantize4BitJob: TensorJob {
         _ codes: inout AlignedBuffer,
         _ scales: inout AlignedBuffer
     ) throws(CheckpointError) {
-        let element = source.dtype.element
         input.withPrefix(sizes.inputByteCount) { input in
             scales.withMutableFloats(sizes.scaleCount) { scales in
-                if config.scale == .search {
-                    ScaleSearch4BitKernel.selected.search(
-                        input,
-                        as: element,
-                        blockSize: config.blockSize.rawValue,
-                        codebook: codebook,
-                        scales: &scales
-                    )
-                } else {
-                    codes.withMutablePrefix(sizes.codeByteCount) { codes in
-                        Quantize4BitKernel.selected.quantize(
-                            input,
-                            as: element,
-                            blockSize: config.blockSize.rawValue,
-                            codebook: codebook,
-                            codes: &codes,
-                            absmax: &scales
-                        )
-                    }
+                codes.withMutablePrefix(sizes.codeByteCount) { codes in
+                    codec.quantize(input, as: source.dtype, codes: &codes, scales: &scales)
                 }
             }
         }
         let isFinite = scales.withFloats(sizes.scaleCount) { $0.isFinite }
-        if !isFinite, let error = try FloatScan(of: source).nonFiniteError(of: name) { throw error }
+        if !isFinite, let error = try FloatScan(of: source).nonFiniteError() { throw error }
     }
 
     private func store(
@@ -242,14 +221,7 @@ struct Quantize4BitJob: TensorJob {
         input.withPrefix(sizes.inputByteCount) { input in
             scales.withFloats(sizes.scaleCount) { scales in
                 codes.withMutablePrefix(sizes.codeByteCount) { codes in
-                    Quantize4BitKernel.selected.quantize(
-                        input,
-                        as: source.dtype.element,
-                        blockSize: config.blockSize.rawValue,
-                        codebook: codebook,
-                        scales: scales,
-                        codes: &codes
-                    )
+                    codec.chooseCodes(input, as: source.dtype, scales: scales, codes: &codes)
                 }
             }
         }
@@ -277,12 +249,10 @@ struct Quantize4BitJob: TensorJob {
         codes.withPrefix(sizes.codeByteCount) { codes in
             scales.withFloats(sizes.scaleCount) { scales in
                 decoded.withMutablePrefix(4 * sizes.count) { decoded in
-                    Dequantize4BitKernel.selected.dequantize(
-                        codes: codes,
-                        absmax: scales,
+                    codec.dequantize(
+                        codes,
+                        scales: scales,
                         count: sizes.count,
-                        blockSize: config.blockSize.rawValue,
-                        values: codebook,
                         into: &decoded,
                         as: .float32
                     )
@@ -298,13 +268,5 @@ struct Quantize4BitJob: TensorJob {
             codeByteCount: sizes.codeByteCount,
             is4Bit: true
         )
-    }
-}
-
-extension Span<Float> {
-    /// Whether all numbers are finite.
-    var isFinite: Bool {
-        for index in indices where !self[index].isFinite { return false }
-        return true
     }
 }

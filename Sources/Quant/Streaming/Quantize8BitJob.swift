@@ -1,9 +1,8 @@
 internal import CheckpointIO
-internal import SIMDKernels
 internal import Tensors
 
 /// Quantizes a weight to 8-bit blocks with the signed dynamic map, in this package's own layout.
-struct Quantize8BitJob: TensorJob {
+struct Quantize8BitJob: WritingJob {
     let source: any FloatSource
     let names: QuantizedTensorNames
     let rowCount: Int
@@ -12,6 +11,12 @@ struct Quantize8BitJob: TensorJob {
     let sourceByteCount: Int
     let measuresErrors: Bool
 
+    private var codec: TileCodec {
+        TileCodec(
+            config: QuantizationConfig(.int8Blockwise, blockSize: blockSize),
+            columnCount: columnCount
+        )
+    }
     var name: Name { names.weight }
     var elementCount: Int { source.elementCount }
 
@@ -61,7 +66,7 @@ struct Quantize8BitJob: TensorJob {
         }
         quantize(range.count, scaleCount, scratch.input, &scratch.output, &scratch.scales)
         try scratch.scales.withFloats(scaleCount) { (scales) throws(CheckpointError) in
-            if !scales.isFinite, let error = try FloatScan(of: source).nonFiniteError(of: name) {
+            if !scales.isFinite, let error = try FloatScan(of: source).nonFiniteError() {
                 throw error
             }
             let offset = 4 * (range.lowerBound / blockSize.rawValue)
@@ -99,14 +104,7 @@ struct Quantize8BitJob: TensorJob {
         input.withPrefix(count * source.dtype.byteCount) { input in
             codes.withMutablePrefix(count) { codes in
                 scales.withMutableFloats(scaleCount) { scales in
-                    Quantize8BitKernel.selected.quantize(
-                        input,
-                        as: source.dtype.element,
-                        blockSize: blockSize.rawValue,
-                        codebook: Codebook.dynamicSignedKernel,
-                        codes: &codes,
-                        absmax: &scales
-                    )
+                    codec.quantize(input, as: source.dtype, codes: &codes, scales: &scales)
                 }
             }
         }
@@ -122,11 +120,10 @@ struct Quantize8BitJob: TensorJob {
         codes.withPrefix(count) { codes in
             scales.withFloats(scaleCount) { scales in
                 decoded.withMutablePrefix(4 * count) { decoded in
-                    Dequantize8BitKernel.selected.dequantize(
-                        codes: codes,
-                        absmax: scales,
-                        blockSize: blockSize.rawValue,
-                        values: Codebook.dynamicSignedKernel,
+                    codec.dequantize(
+                        codes,
+                        scales: scales,
+                        count: count,
                         into: &decoded,
                         as: .float32
                     )

@@ -1,9 +1,8 @@
 internal import CheckpointIO
-internal import SIMDKernels
 internal import Tensors
 
 /// Quantizes a weight to LLM.int8: a scale for each row, in bitsandbytes' layout.
-struct QuantizeInt8RowsJob: TensorJob {
+struct QuantizeInt8RowsJob: WritingJob {
     let source: any FloatSource
     let names: QuantizedTensorNames
     let rowCount: Int
@@ -11,11 +10,17 @@ struct QuantizeInt8RowsJob: TensorJob {
     let sourceByteCount: Int
     let measuresErrors: Bool
 
+    private var codec: TileCodec {
+        TileCodec(
+            config: QuantizationConfig(.int8Vectorwise),
+            columnCount: columnCount
+        )
+    }
     var name: Name { names.weight }
     var elementCount: Int { source.elementCount }
     /// Whole rows.
     var tileElementCount: Int {
-        max(1, Self.usualTileElementCount / max(columnCount, 1)) * max(columnCount, 1)
+        max(1, TileSize.usual / max(columnCount, 1)) * max(columnCount, 1)
     }
 
     /// The tensors that are written.
@@ -50,8 +55,8 @@ struct QuantizeInt8RowsJob: TensorJob {
             guard scales.isFinite else {
                 let scan = FloatScan(of: source)
                 // Finite elements can be infinite in float16.
-                if let error = try scan.nonFiniteError(of: name) { throw error }
-                throw try scan.overflowError(of: name, to: .float16)
+                if let error = try scan.nonFiniteError() { throw error }
+                throw try scan.overflowError(to: .float16)
             }
             let offset = 4 * (range.lowerBound / columnCount)
             try unsafe writer.write(scales.bytes, of: names.rowScales, at: offset)
@@ -89,14 +94,7 @@ struct QuantizeInt8RowsJob: TensorJob {
         input.withPrefix(count * source.dtype.byteCount) { input in
             codes.withMutablePrefix(count) { codes in
                 scales.withMutableFloats(rowCount) { scales in
-                    QuantizeInt8RowsKernel.selected.quantize(
-                        input,
-                        as: source.dtype.element,
-                        rowCount: rowCount,
-                        columnCount: columnCount,
-                        codes: &codes,
-                        scales: &scales
-                    )
+                    codec.quantize(input, as: source.dtype, codes: &codes, scales: &scales)
                 }
             }
         }
@@ -112,11 +110,10 @@ struct QuantizeInt8RowsJob: TensorJob {
         codes.withPrefix(count) { codes in
             scales.withFloats(rowCount) { scales in
                 decoded.withMutablePrefix(4 * count) { decoded in
-                    DequantizeInt8RowsKernel.selected.dequantize(
-                        codes: codes,
+                    codec.dequantize(
+                        codes,
                         scales: scales,
-                        rowCount: rowCount,
-                        columnCount: columnCount,
+                        count: count,
                         into: &decoded,
                         as: .float32
                     )

@@ -3,13 +3,14 @@ internal import SIMDKernels
 internal import Tensors
 
 /// Writes float elements, rounded to another type if it is another.
-struct RoundJob: TensorJob {
+struct RoundJob: WritingJob {
     let name: Name
     let source: any FloatSource
     let dtype: FloatDType
     let sourceByteCount: Int
 
     var elementCount: Int { source.elementCount }
+    var tileElementCount: Int { source.tileElementCount }
 
     func run(
         _ range: Range<Int>,
@@ -34,7 +35,7 @@ struct RoundJob: TensorJob {
                 &scratch.output
             )
             guard losses.overflowCount == 0 else {
-                throw try FloatScan(of: source).overflowError(of: name, to: dtype)
+                throw try FloatScan(of: source).overflowError(to: dtype)
             }
             result.flushedToZeroCount = losses.underflowCount
         }

@@ -19,6 +19,30 @@ protocol TensorJob: Sendable {
     func run(
         _ range: Range<Int>,
         phase: Int,
+        scratch: inout WorkerScratch
+    ) throws(CheckpointError) -> TileResult
+
+    /// Called when all tiles of a phase are done, before the next begins.
+    func finish(phase: Int) throws(CheckpointError)
+}
+
+/// The work on one tensor that writes something.
+protocol WritingJob: Sendable {
+    /// The tensor.
+    var name: Name { get }
+    /// The number of its elements.
+    var elementCount: Int { get }
+    /// See `TensorJob`.
+    var tileElementCount: Int { get }
+    /// See `TensorJob`.
+    var sourceByteCount: Int { get }
+    /// See `TensorJob`.
+    var phaseCount: Int { get }
+
+    /// Works on one tile, on the thread of a worker.
+    func run(
+        _ range: Range<Int>,
+        phase: Int,
         scratch: inout WorkerScratch,
         writer: SafetensorsWriter
     ) throws(CheckpointError) -> TileResult
@@ -27,13 +51,45 @@ protocol TensorJob: Sendable {
     func finish(phase: Int, writer: SafetensorsWriter) throws(CheckpointError)
 }
 
-extension TensorJob {
+/// A writing job together with the file that it writes to.
+struct BoundJob: TensorJob {
+    let job: any WritingJob
+    let writer: SafetensorsWriter
+
+    var name: Name { job.name }
+    var elementCount: Int { job.elementCount }
+    var tileElementCount: Int { job.tileElementCount }
+    var sourceByteCount: Int { job.sourceByteCount }
+    var phaseCount: Int { job.phaseCount }
+
+    func run(
+        _ range: Range<Int>,
+        phase: Int,
+        scratch: inout WorkerScratch
+    ) throws(CheckpointError) -> TileResult {
+        try job.run(range, phase: phase, scratch: &scratch, writer: writer)
+    }
+
+    func finish(phase: Int) throws(CheckpointError) {
+        try job.finish(phase: phase, writer: writer)
+    }
+}
+
+/// Sizes of tiles.
+enum TileSize {
     /// As many elements as keep a worker's buffers in its second-level cache; a multiple of every
     /// block size.
-    static var usualTileElementCount: Int { 1 << 17 }
+    static let usual = 1 << 17
+}
 
+extension WritingJob {
     var phaseCount: Int { 1 }
-    var tileElementCount: Int { Self.usualTileElementCount }
+    var tileElementCount: Int { TileSize.usual }
+
+    func finish(phase: Int, writer: SafetensorsWriter) throws(CheckpointError) {}
+}
+
+extension TensorJob {
     var tileCount: Int {
         elementCount / tileElementCount + (elementCount % tileElementCount == 0 ? 0 : 1)
     }
@@ -42,8 +98,6 @@ extension TensorJob {
         let start = index * tileElementCount
         return start..<min(start + tileElementCount, elementCount)
     }
-
-    func finish(phase: Int, writer: SafetensorsWriter) throws(CheckpointError) {}
 }
 
 /// What a tile adds to the report.
@@ -52,4 +106,10 @@ struct TileResult: Sendable {
     var distortion: TileDistortion?
     /// Elements that became zero in another type.
     var flushedToZeroCount = 0
+    /// Elements that are NaN or infinite, where these are looked for.
+    var nonFiniteCount = 0
+    /// The first of them and its place in the tensor.
+    var firstNonFinite: (index: Int, value: Float)?
+    /// What is wrong, where that does not end the run.
+    var finding: CheckpointError?
 }

@@ -13,12 +13,9 @@ struct TileRunner: Sendable {
     let scratch: ScratchPool
     let progress: ProgressTracker
 
-    /// Works through jobs that write to one file.
+    /// Works through jobs.
     /// - Returns: the results of each job's tiles, in order.
-    func run(
-        _ jobs: [any TensorJob],
-        writer: SafetensorsWriter
-    ) throws(CheckpointError) -> [[TileResult]] {
+    func run(_ jobs: [any TensorJob]) throws(CheckpointError) -> [[TileResult]] {
         var results: [[TileResult]] = []
         var first = 0
         while first < jobs.count {
@@ -28,16 +25,13 @@ struct TileRunner: Sendable {
                 count += jobs[end].elementCount
                 end += 1
             }
-            results += try runBatch(Array(jobs[first..<end]), writer)
+            results += try runBatch(Array(jobs[first..<end]))
             first = end
         }
         return results
     }
 
-    private func runBatch(
-        _ jobs: [any TensorJob],
-        _ writer: SafetensorsWriter
-    ) throws(CheckpointError) -> [[TileResult]] {
+    private func runBatch(_ jobs: [any TensorJob]) throws(CheckpointError) -> [[TileResult]] {
         var results = [[TileResult]](repeating: [], count: jobs.count)
         for phase in 0..<(jobs.map(\.phaseCount).max() ?? 0) {
             let tiles = jobs.indices.filter { jobs[$0].phaseCount > phase }.flatMap { job in
@@ -46,11 +40,11 @@ struct TileRunner: Sendable {
             let found = try rows.map(tiles.count) {
                 (index, worker) throws(CheckpointError) -> TileResult in
                 let (job, tile) = (jobs[tiles[index].job], tiles[index].tile)
-                return try run(job, tile, phase: phase, worker, writer)
+                return try run(job, tile, phase: phase, worker)
             }
             for (place, result) in zip(tiles, found) { results[place.job].append(result) }
             for job in jobs where job.phaseCount > phase {
-                try job.finish(phase: phase, writer: writer)
+                try job.finish(phase: phase)
             }
         }
         return results
@@ -60,14 +54,13 @@ struct TileRunner: Sendable {
         _ job: any TensorJob,
         _ tile: Int,
         phase: Int,
-        _ worker: Int,
-        _ writer: SafetensorsWriter
+        _ worker: Int
     ) throws(CheckpointError) -> TileResult {
         let range = job.tile(tile)
         let result: TileResult
         do throws(CheckpointError) {
             result = try scratch.withScratch(of: worker) { (scratch) throws(CheckpointError) in
-                try job.run(range, phase: phase, scratch: &scratch, writer: writer)
+                try job.run(range, phase: phase, scratch: &scratch)
             }
         } catch {
             throw error.ofTensor(job.name)

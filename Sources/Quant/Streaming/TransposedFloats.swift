@@ -22,6 +22,8 @@ package struct TransposedFloats: FloatSource {
 
     package var dtype: FloatDType { base.dtype }
     package var elementCount: Int { base.elementCount }
+    package var name: Name { base.name }
+    package var fileName: String { base.fileName }
 
     package func read(
         _ range: Range<Int>,

@@ -1,0 +1,50 @@
+public import CheckpointIO
+internal import Tensors
+
+extension QuantizedMatrix {
+    /// Reads a quantized weight of a checkpoint, in bitsandbytes' layout or this package's own.
+    /// - Parameters:
+    ///   - name: of the weight, for example `model.layers.0.mlp.up_proj.weight`.
+    ///   - checkpoint: where it is, with everything that belongs to it.
+    /// - Throws: `model.tensorMissing`; `quant.unsupported` if it is not quantized; `quant.state`,
+    ///   `quant.shape`, `quant.map` or `quant.absmax` for a defect; what reading throws.
+    public init(_ name: Name, in checkpoint: Checkpoint) throws(CheckpointError) {
+        guard let view = checkpoint[name] else {
+            throw CheckpointError(.modelTensorMissing, "there is no such tensor", tensor: name)
+        }
+        guard let stored = try StoredQuantization(view, in: checkpoint) else {
+            throw CheckpointError(
+                .quantUnsupported,
+                "the tensor is not quantized",
+                file: view.fileName,
+                tensor: name
+            )
+        }
+        try self.init(stored)
+    }
+
+    package init(_ stored: StoredQuantization) throws(CheckpointError) {
+        let layout = stored.layout
+        let absmax: Absmax
+        let scales = try stored.scaleValues(0..<layout.scaleCount)
+        switch stored.scales {
+        case .float32: absmax = .float32(scales)
+        case .nested(let codes, let nested, let offset):
+            absmax = .doubleQuantized(
+                DoubleQuantizedAbsmax(
+                    codes: try StoredParts.bytes(codes, 0..<layout.scaleCount),
+                    absmax: try StoredParts.floats(nested, 0..<nested.description.elementCount),
+                    offset: offset
+                )
+            )
+        }
+        self.init(
+            rowCount: stored.rowCount,
+            columnCount: stored.columnCount,
+            config: stored.config,
+            dtype: stored.dtype,
+            codes: try StoredParts.bytes(stored.codes, 0..<layout.codeByteCount),
+            absmax: absmax
+        )
+    }
+}

@@ -1,0 +1,165 @@
+public import CheckpointIO
+package import SIMDKernels
+public import Tensors
+
+extension Matrix {
+    /// Returns the matrix as codes and scales.
+    /// - Throws: `num.nonFinite` if an element is NaN or infinite, `num.overflow` if one does not
+    ///   fit float16, to which LLM.int8 rounds.
+    public func quantized(
+        using config: QuantizationConfig
+    ) throws(CheckpointError) -> QuantizedMatrix {
+        try QuantizedMatrix(
+            quantizing: MatrixFloats(self),
+            rowCount: rowCount,
+            columnCount: columnCount,
+            using: config
+        )
+    }
+}
+
+extension QuantizedMatrix {
+    /// Quantizes elements.
+    /// - Parameters:
+    ///   - source: `rowCount · columnCount` elements, row by row.
+    ///   - rowCount: `N`.
+    ///   - columnCount: `K`.
+    ///   - config: what they become.
+    ///   - rows: the threads.
+    /// - Throws: `num.nonFinite`, `num.overflow`, or what reading throws.
+    package init(
+        quantizing source: any FloatSource,
+        rowCount: Int,
+        columnCount: Int,
+        using config: QuantizationConfig,
+        on rows: ParallelRows = ParallelRows()
+    ) throws(CheckpointError) {
+        let layout = PackedLayout(rowCount: rowCount, columnCount: columnCount, config: config)
+        precondition(
+            source.elementCount == layout.elementCount,
+            "\(source.elementCount) elements for [\(rowCount), \(columnCount)]"
+        )
+        var tiles = Tiles(source: source, layout: layout, config: config, rows: rows)
+        var absmax = Absmax.float32([])
+        if layout.elementCount > 0 {
+            try tiles.findScales()
+            if config.absmax == .doubleQuantized {
+                let nested = DoubleQuantizedAbsmax(quantizing: tiles.scales)
+                absmax = .doubleQuantized(nested)
+                tiles.scales = config.scale == .search ? nested.restored() : tiles.scales
+            } else {
+                absmax = .float32(tiles.scales)
+            }
+            if config.scale == .search { try tiles.chooseCodes() }
+        } else if config.absmax == .doubleQuantized {
+            absmax = .doubleQuantized(DoubleQuantizedAbsmax(quantizing: []))
+        } else {
+            absmax = .float32(tiles.scales)
+        }
+        self.init(
+            rowCount: rowCount,
+            columnCount: columnCount,
+            config: config,
+            dtype: source.dtype,
+            codes: tiles.codes,
+            absmax: absmax
+        )
+    }
+
+    /// The codes and scales of a matrix while they are made, tile by tile.
+    private struct Tiles {
+        let source: any FloatSource
+        let codec: TileCodec
+        let rows: ParallelRows
+        /// Elements of a tile: whole blocks or rows.
+        let stride: Int
+        let codeStride: Int
+        let scaleStride: Int
+        var codes: [UInt8]
+        var scales: [Float]
+
+        init(
+            source: any FloatSource,
+            layout: PackedLayout,
+            config: QuantizationConfig,
+            rows: ParallelRows
+        ) {
+            self.source = source
+            self.rows = rows
+            codec = TileCodec(config: config, columnCount: layout.columnCount)
+            stride = max(1, TileSize.usual / layout.scaleStride) * layout.scaleStride
+            codeStride = layout.codeByteCount(forElements: stride)
+            scaleStride = layout.scaleCount(forElements: stride)
+            codes = [UInt8](repeating: 0, count: layout.codeByteCount)
+            scales = [Float](repeating: 0, count: layout.scaleCount)
+        }
+
+        mutating func findScales() throws(CheckpointError) {
+            let (source, codec, rows, stride) = (source, codec, rows, stride)
+            let (codeStride, scaleStride) = (codeStride, scaleStride)
+            var newScales = scales
+            try codes.withMutableRawSpan { (codes: inout MutableRawSpan) throws(CheckpointError) in
+                try newScales.withMutableFloatSpan { (scales) throws(CheckpointError) in
+                    try rows.perform(
+                        writing: &codes,
+                        every: codeStride,
+                        and: &scales,
+                        every: scaleStride
+                    ) { (index, _, codes, scales) throws(CheckpointError) in
+                        try Self.withTile(index, of: source, every: stride) { input in
+                            codec.quantize(input, as: source.dtype, codes: &codes, scales: &scales)
+                        }
+                    }
+                }
+            }
+            scales = newScales
+            guard scales.contains(where: { !$0.isFinite }) else { return }
+            let scan = FloatScan(of: source)
+            if var error = try scan.nonFiniteError() {
+                error.file = nil
+                error.hint = nil
+                throw error
+            }
+            throw try scan.overflowError(to: .float16)
+        }
+
+        mutating func chooseCodes() throws(CheckpointError) {
+            let (source, codec, rows, stride) = (source, codec, rows, stride)
+            let (codeStride, scaleStride, scales) = (codeStride, scaleStride, scales)
+            try codes.withMutableRawSpan { (codes: inout MutableRawSpan) throws(CheckpointError) in
+                try rows.perform(writing: &codes, every: codeStride) {
+                    (index, _, codes) throws(CheckpointError) in
+                    try Self.withTile(index, of: source, every: stride) { input in
+                        scales.withFloatSpan { scales in
+                            let first = index * scaleStride
+                            let count = min(scaleStride, scales.count - first)
+                            codec.chooseCodes(
+                                input,
+                                as: source.dtype,
+                                scales: scales.extracting(first..<first + count),
+                                codes: &codes
+                            )
+                        }
+                    }
+                }
+            }
+        }
+
+        private static func withTile(
+            _ index: Int,
+            of source: any FloatSource,
+            every stride: Int,
+            _ body: (RawSpan) -> Void
+        ) throws(CheckpointError) {
+            let start = index * stride
+            let range = start..<min(start + stride, source.elementCount)
+            var buffer = try AlignedBuffer.allocate(
+                byteCount: range.count * source.dtype.byteCount
+            )
+            try buffer.withMutableBytes { (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                try source.read(range, into: &bytes)
+            }
+            buffer.withBytes(body)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package import CheckpointIO
+package import Tensors
+
+/// The elements of a quantized weight `[N, K]`, decoded as they are read.
+package struct DequantizedFloats: FloatSource {
+    private let stored: StoredQuantization
+    private let layout: PackedLayout
+    private let codec: TileCodec
+    /// The type they are rounded to.
+    package let dtype: FloatDType
+
+    package init(_ stored: StoredQuantization, as dtype: FloatDType) {
+        self.stored = stored
+        self.dtype = dtype
+        layout = stored.layout
+        codec = TileCodec(config: stored.config, columnCount: stored.columnCount)
+    }
+
+    package var elementCount: Int { layout.elementCount }
+    package var name: Name { stored.codes.storedName }
+    package var fileName: String { stored.codes.fileName }
+
+    /// - Throws: `quant.absmax` for a scale that is negative or not finite.
+    package func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        guard !range.isEmpty else { return }
+        // Scales belong to whole blocks or rows; only the end of a block may be left out.
+        let stride = layout.scaleStride
+        let start = range.lowerBound / stride * stride
+        let end =
+            stored.config.format.isBlockwise
+            ? range.upperBound : (range.upperBound + stride - 1) / stride * stride
+        guard start != range.lowerBound || end != range.upperBound else {
+            return try decode(range, into: &bytes)
+        }
+        let size = dtype.byteCount
+        var whole = try AlignedBuffer.allocate(byteCount: (end - start) * size)
+        try whole.withMutableBytes { (whole: inout MutableRawSpan) throws(CheckpointError) in
+            try decode(start..<end, into: &whole)
+        }
+        whole.withBytes { whole in
+            let offset = (range.lowerBound - start) * size
+            bytes.copy(from: whole.extracting(offset..<offset + range.count * size))
+        }
+    }
+
+    /// Whole rows, where scales belong to rows.
+    package var tileElementCount: Int {
+        let stride = layout.scaleStride
+        return max(1, TileSize.usual / stride) * stride
+    }
+
+    /// Decodes whole blocks or rows.
+    private func decode(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        let is4Bit = stored.config.format.is4Bit
+        let firstByte = is4Bit ? range.lowerBound / 2 : range.lowerBound
+        let byteCount = layout.codeByteCount(forElements: range.count)
+        let firstScale = range.lowerBound / layout.scaleStride
+        let scaleCount = layout.scaleCount(forElements: range.count)
+        let codes = try StoredParts.bytes(stored.codes, firstByte..<firstByte + byteCount)
+        let scales = try stored.scaleValues(firstScale..<firstScale + scaleCount)
+        codes.withRawSpan { codes in
+            scales.withFloatSpan { scales in
+                codec.dequantize(
+                    codes,
+                    scales: scales,
+                    count: range.count,
+                    into: &bytes,
+                    as: dtype
+                )
+            }
+        }
+    }
+}
+
+extension StoredQuantization {
+    /// Reads scales, restored if they are nested.
+    /// - Throws: `quant.absmax` for one that is negative or not finite.
+    func scaleValues(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+        switch scales {
+        case .float32(let view):
+            let values = try StoredParts.floats(view, range)
+            try Self.check(values, of: view, from: range.lowerBound) { $0.isFinite && $0 >= 0 }
+            return values
+        case .nested(let codeView, let absmaxView, let offset):
+            let size = DoubleQuantizedAbsmax.blockSize
+            let blocks = range.lowerBound / size..<(range.upperBound + size - 1) / size
+            let start = blocks.lowerBound * size
+            let absmax = try StoredParts.floats(absmaxView, blocks)
+            try Self.check(absmax, of: absmaxView, from: blocks.lowerBound) { $0.isFinite }
+            let codes = try StoredParts.bytes(codeView, start..<range.upperBound)
+            let restored = DoubleQuantizedAbsmax.restored(
+                codes: codes[...],
+                absmax: absmax[...],
+                offset: offset
+            )
+            return start == range.lowerBound
+                ? restored : Array(restored[(range.lowerBound - start)...])
+        }
+    }
+
+    private static func check(
+        _ values: [Float],
+        of view: TensorView,
+        from start: Int,
+        _ isGood: (Float) -> Bool
+    ) throws(CheckpointError) {
+        guard let index = values.firstIndex(where: { !isGood($0) }) else { return }
+        throw CheckpointError(
+            .quantAbsmax,
+            "scale \(start + index) is \(values[index])",
+            file: view.fileName,
+            tensor: view.description.name,
+            expected: "a finite number that is not negative",
+            found: "\(values[index])"
+        )
+    }
+}
