@@ -73,7 +73,7 @@ struct QuantizationOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "Another format for modules whose name matches, such as 'lm_head=nf4'.",
-            discussion: "May be repeated; the first that matches counts. 'down_proj=none' leaves them.",
+            discussion: "May be repeated; the first that matches counts. 'none' is a format, too.",
             valueName: "regex=format"
         )
     )
