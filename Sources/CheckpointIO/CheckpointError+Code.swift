@@ -1,5 +1,7 @@
 extension CheckpointError {
-    /// The stable names of everything that can be wrong. A minor release may add cases.
+    /// The stable names of everything that can be wrong.
+    ///
+    /// A minor release may add cases.
     public enum Code: String, Sendable, CaseIterable {
         // Files and folders
         case fileMissing = "file.missing"
@@ -152,7 +154,8 @@ extension CheckpointError.Code {
         switch self {
         case .fileMissing, .fileUnreadable, .fileNotRegular, .indexShardMissing: .missingInput
         case .pickleRefused, .configUnsupported, .quantUnsupported, .ggufVersion,
-            .ggufUnsupported, .tokenizerUnsupported, .hostKernel: .unsupported
+            .ggufUnsupported, .tokenizerUnsupported, .hostKernel:
+            .unsupported
         case .outputExists, .outputBusy: .outputExists
         case .fileChanged, .fileIo: .inputOutput
         case .limitMemory, .outputStopped: .stopped

@@ -8,6 +8,7 @@ GOLDEN = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "..", "Test
 CODES = {
     "absmax_too_short": ["quant.absmax", "quant.shape"], "absmax_too_long": ["quant.absmax", "quant.shape"],
     "absmax_bf16_2d_transposed": ["quant.absmax"], "absmax_negative": ["quant.absmax"], "absmax_nan": ["quant.absmax"],
+    "blocksize_disagrees": ["quant.absmax", "quant.state", "quant.shape"],
     "absmax_missing": ["quant.absmax", "quant.state"], "quant_map_missing": ["quant.map", "quant.state"],
     "quant_map_differs_from_table": ["quant.map"], "quant_map_8_entries": ["quant.map"],
     "packed_too_short": ["quant.shape"], "packed_too_long": ["quant.shape"],

@@ -1,4 +1,4 @@
-/// A repeatable source of random bits (SplitMix64, Steele et al. 2014).
+/// A repeatable source of random bits (SplitMix64; Steele, Lea and Flood 2014).
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

@@ -87,6 +87,20 @@ public struct ModelConfig: Sendable {
 }
 
 extension ModelConfig {
+    /// The sizes that shapes follow from, under the names of the file; for messages.
+    var sizesText: String {
+        let sizes =
+            architecture == .gpt2
+            ? [("n_embd", hiddenSize), ("n_inner", intermediateSize), ("n_head", headCount)]
+            : [
+                ("hidden_size", hiddenSize), ("intermediate_size", intermediateSize),
+                ("num_attention_heads", headCount), ("num_key_value_heads", keyValueHeadCount),
+                ("head_dim", headDimension),
+            ]
+        return (sizes + [("vocab_size", vocabularySize)])
+            .map { "\($0) \($1)" }.joined(separator: ", ")
+    }
+
     private static let activations: Set<String> = [
         "silu", "swish", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu",
     ]

@@ -110,7 +110,9 @@ struct StructureCheck {
             tensor: tensor.description.name,
             expected: "\(shape)",
             found: "\(tensor.description.shape)",
-            hint: isPacked ? "these may be packed codes whose quant_state is missing" : nil
+            hint: isPacked
+                ? "these may be packed codes whose quant_state is missing"
+                : "shapes follow from \(model.sizesText)"
         )
     }
 

@@ -199,16 +199,18 @@ struct ConversionPlanner {
 
     // MARK: Checks
 
+    /// Checks the tensors, not what `config.json` announces: a leftover announcement over plain
+    /// tensors is warned of when the checkpoint is opened, and replaced.
     private static func requireUnquantized(_ checkpoint: Checkpoint) throws(CheckpointError) {
         let side = checkpoint.tensors.first {
             QuantizedNames.weight(ofSideTensor: $0.description.name) != nil
         }
-        guard side != nil || checkpoint.quantization != nil else { return }
+        guard let side else { return }
         throw CheckpointError(
             .quantUnsupported,
             "the model is quantized already",
-            file: side?.fileName ?? "config.json",
-            tensor: side?.description.name,
+            file: side.fileName,
+            tensor: side.description.name,
             hint: "dequantize it first, or better convert the model that it was made from"
         )
     }
