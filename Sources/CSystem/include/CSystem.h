@@ -17,6 +17,10 @@ int cs_preallocate(int descriptor, long long byte_count);
 // difference. 0, or the error number.
 int cs_synchronize(int descriptor);
 
+// Asks the system to begin writing what the file has in the page cache; a hint, done by the time of
+// cs_synchronize or not.
+void cs_start_writeback(int descriptor);
+
 // From now on SIGTERM and the first SIGINT only set a flag, a second SIGINT ends the process at
 // once with status 130, and SIGXFSZ and SIGPIPE are ignored so that the calls fail instead.
 void cs_catch_stop_signals(void);

@@ -136,10 +136,12 @@ final class Descriptor: Sendable {
         }
     }
 
+    /// Lets the medium begin with what was written so far, while more is computed.
+    func startWriteback() { cs_start_writeback(number) }
+
     /// Brings everything written to the medium.
     ///
-    /// A failure is final: the pages may be gone, and a
-    /// second attempt would report success.
+    /// A failure is final: the pages may be gone, and a second attempt would report success.
     func synchronize() throws(CheckpointError) {
         let failure = cs_synchronize(number)
         guard failure == 0 else { throw .systemCall(failure, "synchronize", file: name) }

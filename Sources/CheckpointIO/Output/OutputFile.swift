@@ -21,8 +21,14 @@ public final class OutputFile: ByteSource {
 
     private struct State {
         var byteCount: Int
+        /// Bytes in the page cache that the medium was not asked to write yet.
+        var waitingByteCount = 0
         var isFinished = false
     }
+
+    /// After so many bytes the medium is asked to begin: `finish` would otherwise wait for all of
+    /// them, with nothing left to compute meanwhile.
+    private static let writebackByteCount = 16 << 20
 
     /// Takes a file that was just created; a length that is known is reserved at once.
     init(_ descriptor: Descriptor, finalMode: mode_t, byteCount: Int?) throws(CheckpointError) {
@@ -49,6 +55,13 @@ public final class OutputFile: ByteSource {
             state.byteCount = max(state.byteCount, offset + bytes.byteCount)
         }
         try descriptor.write(bytes, at: offset)
+        let isDue = state.withLock { state in
+            state.waitingByteCount += bytes.byteCount
+            guard state.waitingByteCount >= OutputFile.writebackByteCount else { return false }
+            state.waitingByteCount = 0
+            return true
+        }
+        if isDue { descriptor.startWriteback() }
     }
 
     /// Reads back bytes that were written.
