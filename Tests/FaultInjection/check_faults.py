@@ -11,6 +11,7 @@ are appended to it. For each operation and each way of failing:
 * EINTR, SHORT: success with the same bytes.
 * KILL: no destination or a whole one, and a next run gives the same bytes.
 
+The same for the operations of a run that continues a killed one, if there is anything to continue.
 Then kills at random moments, resumed until the end; then the order of synchronizations, by strace.
 """
 import argparse
@@ -67,7 +68,7 @@ class Checker:
             env={**os.environ, "SWIFT_BACKTRACE": "enable=no", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            timeout=120,
+            timeout=120,  # raises: a program that hangs ends the check
         )
 
     def inject(self, number, mode, *flags):
@@ -142,6 +143,34 @@ class Checker:
                 self.judge(place, mode, self.inject(number, mode, *flags), before, flags)
         self.clean()
         return total
+
+    def check_resumed(self, total):
+        """The operations of a run that goes on after a kill two thirds through."""
+        self.inject(total * 2 // 3, "KILL")
+        stopped = os.path.join(self.scratch, "dst.partial")
+        if not os.path.isdir(stopped):
+            return 0
+        kept = self.log + ".partial"
+        shutil.copytree(stopped, kept)
+        flags = ["--resume"]
+        result = self.run(*flags, LD_PRELOAD=self.options.shim, FAULTIO_ONLY=self.scratch,
+                          FAULTIO_LOG=self.log)
+        if result.returncode != 0 or digest(self.dst) != self.expected:
+            self.fail("resuming", "other bytes", result)
+            return 0
+        with open(self.log) as file:
+            operations = int(file.read().rsplit("total ", 1)[1])
+        for number in range(1, operations + 1):
+            for mode in MODES:
+                if (number + MODES.index(mode)) % self.options.every:
+                    continue
+                self.clean()
+                shutil.copytree(kept, stopped)
+                place = f"operation {number} of {operations}, {mode} with --resume"
+                self.judge(place, mode, self.inject(number, mode, *flags), None, [])
+        shutil.rmtree(kept)
+        self.clean()
+        return operations
 
     def judge(self, place, mode, result, before, flags):
         found = digest(self.dst)
@@ -247,6 +276,10 @@ class Checker:
     # The order of synchronizations
 
     def check_order(self):
+        """Returns whether system calls can be traced here."""
+        probe = subprocess.run(["strace", "-o", os.devnull, "true"], stderr=subprocess.DEVNULL)
+        if probe.returncode != 0:
+            return False
         trace = self.log + ".strace"
         for flags in [], ["--force"]:
             calls = "trace=%file,%desc"
@@ -265,7 +298,8 @@ class Checker:
             )
             if judged.returncode != 0:
                 self.fail("order of synchronizations", judged.stdout.decode().strip())
-        self.clean()
+            self.clean()
+        return True
 
 
 def main():
@@ -287,13 +321,15 @@ def main():
             if checker.prepare():
                 total = checker.check_operations()
                 forced = checker.check_operations({"old.txt": "old\n"})
+                resumed = checker.check_resumed(total)
                 allocations = checker.check_allocations()
                 interrupted = checker.check_kills(random.Random(options.seed))
-                if shutil.which("strace"):
-                    checker.check_order()
-                else:
+                if not shutil.which("strace"):
                     print("skipped: order of synchronizations (strace is not installed)")
+                elif not checker.check_order():
+                    print("skipped: order of synchronizations (strace may not trace here)")
                 print(f"{name}: {total} operations, {forced} with --force, "
+                      f"{resumed} with --resume, "
                       f"{allocations} large allocations, {interrupted} runs cut short, "
                       f"{checker.runs} runs in {time.monotonic() - started:.0f} s, "
                       f"{len(checker.failures)} failures")

@@ -79,7 +79,13 @@ public final class OutputFolder: Sendable {
         (finalFileMode, finalFolderMode) = (modes.file, modes.folder)
         cs_ignore_file_size_signal()
 
-        let claim = try place.claimFolder()
+        let claim: OutputPlace.Claim
+        do throws(CheckpointError) {
+            claim = try place.claimFolder()
+        } catch {
+            guard resume, FileStatus(at: place.partialPath)?.isFolder == true else { throw error }
+            throw Self.stillResumable(error)
+        }
         (folder, lockFile) = (claim.folder, claim.lockFile)
         var resumed: [String: Int] = [:]
         do throws(CheckpointError) {
@@ -96,10 +102,20 @@ public final class OutputFolder: Sendable {
                 place.removeFolder(folder)
             } else {
                 _ = folder.remove(OutputPlace.lockName)
+                if resume { throw Self.stillResumable(error) }
             }
             throw error
         }
         state = Mutex(State(resumed: resumed))
+    }
+
+    /// Returns the error that kept a run from going on, with a word on what is still there.
+    private static func stillResumable(_ error: CheckpointError) -> CheckpointError {
+        guard error.code == .fileIo || error.code == .limitMemory else { return error }
+        var error = error
+        let advice = "what was finished before is kept: --resume can try again"
+        error.hint = [error.hint, advice].compactMap { $0 }.joined(separator: "; ")
+        return error
     }
 
     deinit {
