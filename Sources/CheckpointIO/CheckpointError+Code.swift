@@ -70,6 +70,7 @@ extension CheckpointError {
         case quantMap = "quant.map"
         case quantAbsmax = "quant.absmax"
         case quantUnsupported = "quant.unsupported"
+        case quantTwice = "quant.twice"
         // Numbers
         case numNonFinite = "num.nonFinite"
         case numOverflow = "num.overflow"
@@ -123,6 +124,8 @@ extension CheckpointError {
         case outputFingerprint = "output.fingerprint"
         case outputStopped = "output.stopped"
         case outputInterrupted = "output.interrupted"
+        // What was asked for
+        case optionUnused = "option.unused"
         // The machine
         case hostKernel = "host.kernel"
     }
@@ -160,7 +163,7 @@ extension CheckpointError.Code {
         case .fileChanged, .fileIo: .inputOutput
         case .limitMemory, .outputStopped: .stopped
         case .outputInterrupted: .interrupted
-        case .outputInsideInput: .usage
+        case .outputInsideInput, .optionUnused: .usage
         default: .badData
         }
     }

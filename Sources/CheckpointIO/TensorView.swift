@@ -18,6 +18,12 @@ public struct TensorView: Sendable {
     public let storedByteCount: Int
     package let elements: any ElementSource
 
+    /// The types whose elements the file stores one by one.
+    package static let plainTypes: Set<String> = ["F64", "F32", "BF16", "F16"]
+
+    /// Whether the elements are floats that the file stores one by one.
+    package var isPlain: Bool { Self.plainTypes.contains(storedType) }
+
     package init(
         description: TensorDescription,
         fileName: String,

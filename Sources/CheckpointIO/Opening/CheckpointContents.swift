@@ -46,10 +46,11 @@ extension CheckpointContents {
                 try self.init(file: path, options: options)
             }
         } catch  where error.code == .fileMissing && error.file == lastComponent(of: path) {
+            var error = error
+            error.file = path
             guard let repository = HubRepository(path) else { throw error }
             guard let snapshot = HubCache(environment: HubCache.systemVariable).snapshot(repository)
             else {
-                var error = error
                 error.hint =
                     "the local Hugging Face cache does not hold it either; nothing is downloaded"
                 throw error

@@ -47,7 +47,15 @@ struct OutputPlace {
         switch Descriptor.open(folder, flags: O_RDONLY | O_DIRECTORY, name: folder) {
         case .success(let opened): parent = opened
         case .failure(let failure):
-            throw .systemCall(failure.number, "open the folder of the output", file: folder)
+            var error = CheckpointError.systemCall(
+                failure.number,
+                "open the folder of the output",
+                file: folder
+            )
+            if failure.number == ENOENT {
+                error.hint = "make the folder first; only the last one is made"
+            }
+            throw error
         }
     }
 

@@ -39,7 +39,10 @@ public struct CheckpointDequantizer: Sendable {
             units.append(try Self.unit(for: view, of: checkpoint, options))
         }
         let isQuantized = units.contains { unit in
-            if case .dequantize = unit.action { true } else { false }
+            switch unit.action {
+            case .dequantize, .convert(_, .unpacked): true
+            case .keep, .convert, .quantize: false
+            }
         }
         guard isQuantized else {
             throw CheckpointError(.quantUnsupported, "no weight of the model is quantized")
@@ -97,14 +100,18 @@ public struct CheckpointDequantizer: Sendable {
             let kind = checkpoint.model?.module(owning: tensor.name)?.kind
             return dequantize(stored, to: options.dtype, isTransposed: kind == .convolution1D)
         }
-        guard let dtype = options.dtype, let source = StoredFloats(view), source.dtype != dtype
+        // What a GGUF file packs is written as what its configuration announces.
+        let wanted = options.dtype ?? checkpoint.preferredDType.flatMap(FloatDType.init)
+        let isPacked = checkpoint.container == .gguf && !view.isPlain
+        guard let dtype = wanted, let source = StoredFloats(view),
+            isPacked || source.dtype != dtype
         else {
             return ConversionUnit(
                 name: tensor.name,
                 shape: tensor.shape,
                 sourceType: view.storedType,
                 sourceByteCount: view.storedByteCount,
-                action: .keep(.notLinear),
+                action: .keep(.plain),
                 job: CopyJob(view: view),
                 outputs: [tensor]
             )
@@ -114,7 +121,7 @@ public struct CheckpointDequantizer: Sendable {
             shape: tensor.shape,
             sourceType: view.storedType,
             sourceByteCount: view.storedByteCount,
-            action: .convert(dtype, .notLinear),
+            action: .convert(dtype, isPacked ? .unpacked : .plain),
             job: RoundJob(
                 name: tensor.name,
                 source: source,

@@ -52,16 +52,43 @@ public struct CheckpointVerifier: Sendable {
         for item in items {
             let tiles = item.job == nil ? [] : results.popFirst() ?? []
             if let finding = item.finding { findings.append(finding) }
-            if let finding = tiles.lazy.compactMap(\.finding).first { findings.append(finding) }
+            if let finding = tiles.lazy.compactMap(\.finding).first {
+                findings.append(finding)
+            }
             if let error = item.nonFiniteError(tiles) { findings.append(error) }
             if item.job != nil { tensors.append(item.report(tiles)) }
         }
         return Report(
             tensors: tensors,
-            findings: Array(findings.prefix(Self.findingLimit)),
+            findings: Array(Self.merged(findings).prefix(Self.findingLimit)),
             warnings: checkpoint.warnings,
             tensorsAboveLimit: tensors.filter(isAboveLimit).map(\.name)
         )
+    }
+
+    /// Tells a defect once that shows in several tensors, such as a frame of a compressed file.
+    private static func merged(_ findings: [CheckpointError]) -> [CheckpointError] {
+        struct Place: Hashable {
+            let code: CheckpointError.Code
+            let file: String?
+            let offset: UInt64
+        }
+        var order: [CheckpointError] = []
+        var positions: [Place: (index: Int, count: Int)] = [:]
+        for finding in findings {
+            guard let offset = finding.offset, finding.code.isOfContainer else {
+                order.append(finding)
+                continue
+            }
+            let place = Place(code: finding.code, file: finding.file, offset: offset)
+            let known = positions[place] ?? (order.count, 0)
+            if known.count == 0 { order.append(finding) }
+            positions[place] = (known.index, known.count + 1)
+        }
+        for (index, count) in positions.values where count > 1 {
+            order[index] = order[index].sharedBy(tensorCount: count)
+        }
+        return order
     }
 
     private func isAboveLimit(_ tensor: Report.Tensor) -> Bool {
@@ -71,6 +98,27 @@ public struct CheckpointVerifier: Sendable {
         // Without anything but zeros in the source, any error is infinitely large.
         return distortion.relativeRMSE.map { $0 > limit } ?? (distortion.squaredErrorSum > 0)
     }
+}
+
+extension CheckpointError {
+    /// The same defect, seen by so many tensors.
+    fileprivate func sharedBy(tensorCount: Int) -> CheckpointError {
+        CheckpointError(
+            code,
+            "\(message); \(tensorCount) tensors need it",
+            file: file,
+            offset: offset,
+            expected: expected,
+            found: found,
+            hint: hint,
+            systemError: systemError
+        )
+    }
+}
+
+extension CheckpointError.Code {
+    /// Whether the defect is one of a compressed file, whatever tensor lies there.
+    fileprivate var isOfContainer: Bool { rawValue.hasPrefix("zstd.") }
 }
 
 extension VerificationPlanner.Item {

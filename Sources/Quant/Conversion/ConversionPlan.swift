@@ -11,6 +11,10 @@ public enum TensorAction: Sendable, Hashable {
         case outputHead = "output head"
         /// Options say so.
         case skipped = "skipped"
+        /// It was not quantized.
+        case plain = "not quantized"
+        /// It was packed in a GGUF file.
+        case unpacked = "unpacked"
         /// It holds NaN or infinity.
         case nonFinite = "not finite"
     }
@@ -90,7 +94,7 @@ public struct ConversionPlan: Sendable {
     public var changedTensors: [Tensor] {
         tensors.filter {
             switch $0.action {
-            case .quantize, .dequantize: true
+            case .quantize, .dequantize, .convert(_, .unpacked): true
             case .keep, .convert: false
             }
         }

@@ -21,6 +21,7 @@ struct ConversionPlanner {
         try Self.requireUnquantized(checkpoint)
         for view in checkpoint.tensors { units.append(try unit(for: view)) }
         try checkFormats()
+        warnings += unusedPatterns + quantizedTwice
         if checkpoint.configuration == nil {
             warnings.append(
                 CheckpointWarning(
@@ -195,6 +196,53 @@ struct ConversionPlanner {
             outputs: outputs,
             lateOutputs: lateOutputs
         )
+    }
+
+    // MARK: Warnings
+
+    /// What the options name and the model has not: a slip of the pen, most of the time.
+    private var unusedPatterns: [CheckpointWarning] {
+        let weights = checkpoint.tensors.map(\.description).filter { $0.name.hasSuffix(".weight") }
+        let modules = weights.map { QuantizedTensorNames(weight: $0.name).module } + heads
+        let linear =
+            weights.filter { choice.linearKind(of: $0) != nil }
+            .map { QuantizedTensorNames(weight: $0.name).module }
+        func warning(_ option: String, _ pattern: ModulePattern, _ what: String)
+            -> CheckpointWarning
+        {
+            CheckpointWarning(
+                CheckpointError(.optionUnused, "\(option) '\(pattern.text)' matches no \(what)")
+            )
+        }
+        let skip = options.skip.filter { !modules.contains(where: $0.matches) }
+            .map { warning("--skip", $0, "module") }
+        let only = options.only.filter { !linear.contains(where: $0.matches) }
+            .map { warning("--only", $0, "linear layer") }
+        let rules = options.rules.map(\.pattern).filter { !linear.contains(where: $0.matches) }
+            .map { warning("--tensor-type", $0, "linear layer") }
+        return skip + only + rules
+    }
+
+    /// The packed types of weights that are quantized once more, from a GGUF file.
+    private var quantizedTwice: [CheckpointWarning] {
+        let types = units.filter { unit in
+            if case .quantize = unit.action {
+                !TensorView.plainTypes.contains(unit.sourceType)
+            } else {
+                false
+            }
+        }.map(\.sourceType)
+        guard !types.isEmpty else { return [] }
+        let names = Set(types).sorted().joined(separator: ", ")
+        return [
+            CheckpointWarning(
+                CheckpointError(
+                    .quantTwice,
+                    "the weights were quantized before (\(names)); errors are measured against them, "
+                        + "not against the model they were made of"
+                )
+            )
+        ]
     }
 
     // MARK: Checks

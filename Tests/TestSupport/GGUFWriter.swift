@@ -1,8 +1,6 @@
-@testable import CheckpointIO
-
 /// Writes GGUF files byte by byte, sound or not.
-struct GGUFWriter {
-    enum Value {
+package struct GGUFWriter {
+    package enum Value {
         case uint8(UInt8)
         case int8(Int8)
         case uint16(UInt16)
@@ -19,31 +17,42 @@ struct GGUFWriter {
         case raw(UInt32, [UInt8])
     }
 
-    struct Tensor {
-        var name: String
+    package struct Tensor {
+        package var name: String
         /// Innermost first, as the file has them.
-        var dims: [UInt64]
-        var type: UInt32
-        var data: [UInt8]
-        var offset: UInt64?
-        var rank: UInt32?
+        package var dims: [UInt64]
+        package var type: UInt32
+        package var data: [UInt8]
+        package var offset: UInt64?
+        package var rank: UInt32?
+
+        /// Describes a tensor as it should be.
+        package init(name: String, dims: [UInt64], type: UInt32, data: [UInt8]) {
+            self.name = name
+            self.dims = dims
+            self.type = type
+            self.data = data
+        }
     }
 
-    var magic = Array("GGUF".utf8)
-    var version: UInt32 = 3
-    var tensorCount: UInt64?
-    var pairCount: UInt64?
-    var pairs: [(key: String, value: Value)] = []
-    var tensors: [Tensor] = []
-    var alignment = 32
-    var tail: [UInt8] = []
+    package var magic = Array("GGUF".utf8)
+    package var version: UInt32 = 3
+    package var tensorCount: UInt64?
+    package var pairCount: UInt64?
+    package var pairs: [(key: String, value: Value)] = []
+    package var tensors: [Tensor] = []
+    package var alignment = 32
+    package var tail: [UInt8] = []
 
     /// Places of fields in the file made last: a key's own, and `key.type`, `key.value`; a tensor's
     /// own, and `name.dims`, `name.type`, `name.offset`.
-    private(set) var places: [String: UInt64] = [:]
+    package private(set) var places: [String: UInt64] = [:]
+
+    /// Makes a file without anything in it.
+    package init() {}
 
     /// Replaces the value of a key, or adds it.
-    mutating func set(_ key: String, _ value: Value) {
+    package mutating func set(_ key: String, _ value: Value) {
         if let index = pairs.firstIndex(where: { $0.key == key }) {
             pairs[index].value = value
         } else {
@@ -51,17 +60,17 @@ struct GGUFWriter {
         }
     }
 
-    mutating func remove(_ key: String) {
+    package mutating func remove(_ key: String) {
         pairs.removeAll { $0.key == key }
     }
 
     /// Changes the tensor with a name.
-    mutating func change(_ name: String, _ body: (inout Tensor) -> Void) {
+    package mutating func change(_ name: String, _ body: (inout Tensor) -> Void) {
         for index in tensors.indices where tensors[index].name == name { body(&tensors[index]) }
     }
 
     /// Makes the file.
-    mutating func bytes() -> [UInt8] {
+    package mutating func bytes() -> [UInt8] {
         places = [:]
         var out = magic + little(version)
         out += little(tensorCount ?? UInt64(tensors.count))
@@ -126,13 +135,13 @@ struct GGUFWriter {
 }
 
 /// The bytes of a number, lowest first.
-func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+package func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
     (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
 }
 
 extension GGUFWriter {
     /// A sound llama of one layer: 16 channels, 2 heads, 1 key and value head, 20 tokens.
-    static func tinyLlama() -> GGUFWriter {
+    package static func tinyLlama() -> GGUFWriter {
         var writer = GGUFWriter()
         let tokens = (0..<20).map {
             $0 == 0 ? "<unk>" : $0 == 1 ? "<s>" : $0 == 2 ? "</s>" : "t\($0)"
@@ -167,10 +176,39 @@ extension GGUFWriter {
     }
 
     /// Adds an F32 tensor whose values count up: element `i` of tensor `t` is `1000 t + i`.
-    mutating func add(_ name: String, _ dims: [UInt64]) {
+    package mutating func add(_ name: String, _ dims: [UInt64]) {
         let count = Int(dims.reduce(1, *))
         let first = tensors.count * 1000
         let data = (0..<count).flatMap { little(Float(first + $0).bitPattern) }
         tensors.append(Tensor(name: name, dims: dims, type: 0, data: data))
+    }
+
+    /// The same llama with 32 channels everywhere, its matrices packed as Q8_0.
+    package static func packedLlama() -> GGUFWriter {
+        var writer = tinyLlama()
+        writer.set("llama.embedding_length", .uint32(32))
+        writer.set("llama.feed_forward_length", .uint32(32))
+        let tensors = writer.tensors
+        writer.tensors = []
+        for tensor in tensors {
+            guard tensor.dims.count == 2 else {
+                writer.add(tensor.name, [32])
+                continue
+            }
+            // Twice as wide as before; the rows stay the tokens', or follow the channels.
+            let rows: UInt64 =
+                tensor.name == "token_embd.weight"
+                ? 20
+                : tensor.name.hasSuffix("k.weight") || tensor.name.hasSuffix("v.weight") ? 16 : 32
+            // A block is a scale of 2^-6 in half precision and 32 signed bytes.
+            let data = (0..<Int(rows)).flatMap { row in
+                little(UInt16(0x2400))
+                    + (0..<32).map { UInt8(truncatingIfNeeded: 37 * row + 11 * $0) }
+            }
+            writer.tensors.append(
+                Tensor(name: tensor.name, dims: [32, rows], type: 8, data: data)
+            )
+        }
+        return writer
     }
 }
