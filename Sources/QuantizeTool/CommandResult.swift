@@ -18,6 +18,13 @@ struct CommandResult: Sendable {
 }
 
 extension CommandResult {
+    /// Takes note of what went wrong after the work, unless something went wrong before.
+    mutating func setProblem(_ report: ErrorReport) {
+        guard problem == nil else { return }
+        problem = report
+        json["error"] = .object(JSONObject(report.members))
+    }
+
     /// What `--json` prints.
     var printedJSON: String {
         var object = json

@@ -12,6 +12,13 @@ struct ErrorReport: Sendable {
     /// The same for programs: the members of `{"error": …}`.
     let members: [(Name, JSONValue)]
 
+    /// Reports an error of the library, with a word more on what to do.
+    init(_ error: CheckpointError, advice: String) {
+        var error = error
+        error.hint = [advice, error.hint].compactMap { $0 }.joined(separator: "; ")
+        self.init(error)
+    }
+
     /// Reports an error of the library.
     init(_ error: CheckpointError) {
         status = ExitStatus(error.category)

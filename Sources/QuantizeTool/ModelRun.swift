@@ -48,7 +48,7 @@ struct ModelRun {
     }
 
     private func result(of planned: ModelSummary) -> CommandResult {
-        var lines = planned.planTable.lines()
+        var lines = planned.planTable.lines(width: Terminal.outputWidth)
         lines += ["", planned.sentence]
         lines += planned.warnings.map { "warning: \($0)" }
         return CommandResult(
@@ -65,16 +65,17 @@ struct ModelRun {
         seconds: Double
     ) -> CommandResult {
         var lines = ["\(destination): \(summary.sentence)"]
-        lines += summary.facts.map { "\($0.name): \($0.value)" }
+        let byteCount = plan.sourceByteCount
+        let time = ReportDocument.Fact(
+            "time",
+            "\(Quantity.duration(seconds)), \(Quantity.rate(byteCount, seconds: seconds))"
+        )
+        lines += (summary.facts + [time]).lines
         let resumed = report.files.filter(\.isResumed)
         if !resumed.isEmpty {
             let files = resumed.count == 1 ? "1 file" : "\(resumed.count) files"
             lines.append("kept from the stopped run: \(files); the error is that of the others")
         }
-        let byteCount = plan.sourceByteCount
-        lines.append(
-            "time: \(Quantity.duration(seconds)), \(Quantity.rate(byteCount, seconds: seconds))"
-        )
         return CommandResult(
             text: lines.joined(separator: "\n") + "\n",
             json: summary.json,

@@ -55,7 +55,8 @@ struct ModelSummary: Sendable {
         if let before {
             facts.append(.init("tensors before", Quantity.bytes(before.total)))
         }
-        facts.append(.init("tensors after", Quantity.bytes(after.total)))
+        let label = before == nil ? "tensors" : "tensors after"
+        facts.append(.init(label, Quantity.bytes(after.total)))
         if let before, after.total > 0 {
             let ratio = Double(before.total) / Double(after.total)
             facts.append(.init("ratio", Quantity.decimal(ratio, 2)))
@@ -74,10 +75,21 @@ struct ModelSummary: Sendable {
         if let relativeRMSE {
             facts.append(.init("relative RMSE", Quantity.significant(relativeRMSE, 4)))
         }
+        if let worst = worstRow, rows.count > 1 {
+            let error = Quantity.significant(worst.relativeRMSE, 4)
+            facts.append(.init("largest relative RMSE", error))
+            facts.append(.init("worst tensor", worst.name))
+        }
         if let maximumError {
             facts.append(.init("largest error", Quantity.significant(maximumError, 4)))
         }
         return facts
+    }
+
+    /// The tensor with the largest relative error; nil if none has any.
+    private var worstRow: QualityReport.Row? {
+        rows.filter { ($0.relativeRMSE ?? 0) > 0 }
+            .max { ($0.relativeRMSE ?? 0) < ($1.relativeRMSE ?? 0) }
     }
 
     private var title: String {
@@ -131,12 +143,28 @@ struct ModelSummary: Sendable {
         return JSONObject([
             ("command", .string(command)),
             ("model", .string(modelName)),
-            ("options", .object(options.map { (Name($0.name), .string($0.value)) })),
+            ("options", .object(optionMembers)),
             ("totals", .object(totals)),
             ("tensors", .array(rows.map(ModelSummary.json))),
             ("codes", .array(codes)),
             ("warnings", .array(warnings.map(JSONValue.string))),
         ])
+    }
+
+    /// The options; those that may be repeated are lists, however often they were given.
+    private var optionMembers: [(Name, JSONValue)] {
+        var members: [(name: String, values: [JSONValue])] = []
+        for option in options {
+            if let index = members.firstIndex(where: { $0.name == option.name }) {
+                members[index].values.append(.string(option.value))
+            } else {
+                members.append((option.name, [.string(option.value)]))
+            }
+        }
+        return members.map { name, values in
+            let isList = values.count > 1 || QuantizationOptions.repeatableFacts.contains(name)
+            return (Name(name), isList ? .array(values) : values[0])
+        }
     }
 
     /// The tensors and what is to become of them, as a table that fits a terminal.

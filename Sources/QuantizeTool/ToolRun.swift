@@ -39,9 +39,16 @@ enum ToolRun {
         unsafe pthread_sigmask(SIG_UNBLOCK, &stopping, nil)
     }
 
+    private static var commands: [String] {
+        Quantize.configuration.subcommands.compactMap { $0.configuration.commandName }
+    }
+
     private static func status(of arguments: [String]) -> ExitStatus {
         do {
             try Environment.check()
+            if let message = UsageAdvice.unknownCommand(in: arguments, among: commands + ["help"]) {
+                throw ErrorReport(usage: message, hint: "'quantize --help' lists the commands")
+            }
             var parsed = try Quantize.parseAsRoot(OptionalValues.joined(arguments))
             if let command = parsed as? any ToolCommand { return status(of: command) }
             // Help is a command of ArgumentParser's own; running it throws its text.
@@ -59,9 +66,14 @@ enum ToolRun {
         let console = Console(verbosity: verbosity, showsProgress: !shared.noProgress)
         do {
             let reportFile = try shared.report.map(ReportFile.init(at:))
-            let result = try command.perform(on: console)
+            var result = try command.perform(on: console)
             console.endProgress()
-            try reportFile?.write(result)
+            do {
+                try reportFile?.write(result)
+            } catch {
+                // The work is done all the same, and its result is worth showing.
+                result.setProblem(ErrorReport(error, advice: "all but the report is done"))
+            }
             try StandardStream.put(shared.json ? result.printedJSON : result.text)
             if let problem = result.problem { return tell(problem, console: console) }
             if let next = result.next { console.note("next: \(next)") }
@@ -89,17 +101,17 @@ enum ToolRun {
         let report: ErrorReport
         if let error = error as? CheckpointError {
             report = ErrorReport(error)
+        } else if let error = error as? ErrorReport {
+            report = error
         } else if Quantize.exitCode(for: error) == .success {
             let number = StandardStream.output.write(Quantize.fullMessage(for: error) + "\n")
             return number == 0 || number == EPIPE ? .done : .inputOutput
         } else {
-            let subcommand = Quantize.configuration.subcommands
-                .compactMap { $0.configuration.commandName }
-                .first { arguments.first == $0 }
+            let subcommand = commands.first { arguments.first == $0 }
             let command = subcommand.map { "quantize \($0)" } ?? "quantize"
             report = ErrorReport(
                 usage: Quantize.message(for: error).split(separator: "\n").joined(separator: " "),
-                hint: "'\(command) --help' lists the options"
+                hint: UsageAdvice.hint(for: command, arguments)
             )
         }
         if arguments.contains("--json") {

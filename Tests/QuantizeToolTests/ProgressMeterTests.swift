@@ -31,6 +31,14 @@ import Testing
         #expect(meter.line(doing: name, width: width).count <= max(width, 45))
     }
 
+    @Test func keepsTheEndOfTheTensorsName() {
+        var meter = ProgressMeter(totalByteCount: 269_000_000)
+        meter.record(byteCount: 123_000_000, seconds: 1)
+        let line = meter.line(doing: "model.layers.12.self_attn.q_proj.weight", width: 79)
+        #expect(line.hasSuffix("  …yers.12.self_attn.q_proj.weight"))
+        #expect(line.count <= 79)
+    }
+
     @Test func followsTheLatestRate() {
         var meter = ProgressMeter(totalByteCount: 1_000_000)
         for second in 1...100 { meter.record(byteCount: second * 100, seconds: Double(second)) }

@@ -7,51 +7,25 @@ struct Bench: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure this machine's kernels.",
+        usage: "quantize bench [<options>]",
         discussion: """
             Measures how fast memory can be read, then every family of kernels in every variant \
             that this processor can run, in GB/s of floats read or written.
             """
     )
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp("Rows of the matrix, and columns; a multiple of 64.", valueName: "n")
-    )
-    var size = 4096
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp("Seconds for each measurement, at least.", valueName: "s")
-    )
-    var seconds = 0.25
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Measure only rows whose name contains this, such as quantize/nf4.",
-            valueName: "text"
-        )
-    )
-    var filter: String?
+    @OptionGroup(title: "What to measure")
+    var measurement: MeasurementOptions
 
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
-    func validate() throws {
-        if !(64...16384).contains(size) || size % 64 != 0 {
-            throw ValidationError("--size takes a multiple of 64 from 64 to 16384, not \(size)")
-        }
-        if !(0.001...60).contains(seconds) {
-            throw ValidationError("--seconds takes a number from 0.001 to 60, not \(seconds)")
-        }
-    }
-
     func perform(on console: Console) throws -> CommandResult {
         let options = BenchmarkOptions(
-            size: size,
+            size: measurement.size,
             threadCount: ResolvedOptions(shared).threadCount,
-            seconds: seconds,
-            filter: filter
+            seconds: measurement.seconds,
+            filter: measurement.filter
         )
         let measured = try KernelBenchmark.run(options) { console.status($0) }
         console.endProgress()
@@ -90,5 +64,38 @@ struct Bench: ToolCommand {
             + "\(measured.options.threadCount) threads; bytes are those of the floats"
         document.append("Kernels", [.table(table, caption: caption)])
         return document
+    }
+}
+
+/// How much is measured.
+struct MeasurementOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Rows of the matrix, and columns; a multiple of 64.", valueName: "n")
+    )
+    var size = 4096
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Seconds for each measurement, at least.", valueName: "s")
+    )
+    var seconds = 0.25
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Measure only rows whose name contains this, such as quantize/nf4.",
+            valueName: "text"
+        )
+    )
+    var filter: String?
+
+    func validate() throws {
+        if !(64...16384).contains(size) || size % 64 != 0 {
+            throw ValidationError("--size takes a multiple of 64 from 64 to 16384, not \(size)")
+        }
+        if !(0.001...60).contains(seconds) {
+            throw ValidationError("--seconds takes a number from 0.001 to 60, not \(seconds)")
+        }
     }
 }

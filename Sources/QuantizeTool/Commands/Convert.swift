@@ -29,18 +29,6 @@ struct Convert: ToolCommand {
     @OptionGroup(title: "Output options")
     var output: OutputOptions
 
-    @Flag(
-        name: .customLong("no-tokenizer"),
-        help: "Take the weights of a .gguf file alone, whatever its tokenizer is."
-    )
-    var omitsTokenizer = false
-
-    @Flag(
-        name: .long,
-        help: "Do not measure the error, which takes a second look at every weight."
-    )
-    var noMeasure = false
-
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
@@ -49,10 +37,10 @@ struct Convert: ToolCommand {
             src,
             quantization.anyArchitecture ? .any : .known,
             followsLinks: output.followLinks,
-            readsTokenizer: !omitsTokenizer,
+            readsTokenizer: !quantization.omitsTokenizer,
             on: console
         )
-        let options = quantization.resolved(output: output, measuresErrors: !noMeasure)
+        let options = quantization.resolved(output: output, measuresErrors: !quantization.noMeasure)
         let converter = try CheckpointConverter(checkpoint, options: options)
         let run = ModelRun(
             command: "convert",

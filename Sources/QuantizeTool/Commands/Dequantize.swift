@@ -9,24 +9,19 @@ struct Dequantize: ToolCommand {
         abstract: "Turn a quantized model back into floats.",
         discussion: """
             The result is an ordinary checkpoint without quantization_config, for programs that \
-            read no bitsandbytes layout. Requantizing it with the same options gives the same codes.
+            read no bitsandbytes layout. Requantizing it with the same options gives the same codes. \
+            A .gguf file becomes a folder of floats, too.
             """
     )
 
-    @Argument(help: "The quantized model.", completion: .file())
+    @Argument(help: "The quantized model, or a .gguf file.", completion: .file())
     var src: String
 
     @Argument(help: "The folder to make.", completion: .directory)
     var dst: String
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "The type to write: f32, bf16 or f16; default: the type before quantization.",
-            valueName: "type"
-        )
-    )
-    var dtype: FloatType?
+    @OptionGroup(title: "What becomes of the weights")
+    var floats: FloatOptions
 
     @OptionGroup(title: "Output options")
     var output: OutputOptions
@@ -42,7 +37,7 @@ struct Dequantize: ToolCommand {
             readsTokenizer: true,
             on: console
         )
-        var options = CheckpointDequantizer.Options(dtype: dtype?.dtype)
+        var options = CheckpointDequantizer.Options(dtype: floats.dtype?.dtype)
         options.maximumShardByteCount = output.maxShardSize?.byteCount
         options.zstdLevel = output.zstd
         let dequantizer = try CheckpointDequantizer(checkpoint, options: options)
@@ -52,7 +47,7 @@ struct Dequantize: ToolCommand {
             destination: dst,
             output: output,
             shared: shared,
-            options: [.init("dtype", dtype?.rawValue ?? "as before")] + output.facts,
+            options: [.init("dtype", floats.dtype?.rawValue ?? "as before")] + output.facts,
             plan: dequantizer.plan,
             modelName: checkpoint.name
         )
@@ -60,4 +55,16 @@ struct Dequantize: ToolCommand {
             try dequantizer.run(to: dst, sources: [src], options: options)
         }
     }
+}
+
+/// What becomes of the weights.
+struct FloatOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The type to write: f32, bf16 or f16; default: the one before quantization.",
+            valueName: "type"
+        )
+    )
+    var dtype: FloatType?
 }

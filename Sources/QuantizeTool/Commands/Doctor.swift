@@ -8,6 +8,7 @@ struct Doctor: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Describe this machine for a bug report.",
+        usage: "quantize doctor [<options>]",
         discussion: """
             Prints a block to paste: version, system, processor, chosen kernels, libraries, \
             limits. It holds no paths, names of users or names of machines.
@@ -19,17 +20,13 @@ struct Doctor: ToolCommand {
 
     func perform(on console: Console) throws -> CommandResult {
         let facts = Doctor.facts()
-        let width = facts.map(\.name.count).max() ?? 0
-        let lines = facts.map { fact in
-            fact.name + String(repeating: " ", count: width - fact.name.count) + "  " + fact.value
-        }
         var report = ReportDocument(
             title: "quantize doctor",
             summary: "What a bug report should say of the machine."
         )
         report.append("This machine", [.facts(facts)])
         return CommandResult(
-            text: lines.joined(separator: "\n") + "\n",
+            text: facts.lines.joined(separator: "\n") + "\n",
             json: JSONObject(
                 facts.map {
                     (Name($0.name.split(separator: " ").joined(separator: "_")), .string($0.value))

@@ -7,6 +7,7 @@ struct Inspect: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
         abstract: "List tensors, types, bits per weight and sizes.",
+        usage: "quantize inspect [<options>] <path>",
         discussion: """
             Reads headers only, so it takes no time even for large models. A quantized weight is \
             one line: its codes, scales and tables count together.
@@ -19,11 +20,8 @@ struct Inspect: ToolCommand {
     )
     var path: String
 
-    @Flag(
-        name: .long,
-        help: "Read shards through symbolic links that leave the model's folder."
-    )
-    var followLinks = false
+    @OptionGroup(title: "Input options")
+    var input: InputOptions
 
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
@@ -32,7 +30,7 @@ struct Inspect: ToolCommand {
         let checkpoint = try SourceModel.open(
             path,
             .any,
-            followsLinks: followLinks,
+            followsLinks: input.followLinks,
             on: console
         )
         return Inspect.result(checkpoint)
@@ -54,8 +52,8 @@ struct Inspect: ToolCommand {
             [.table(tensors, caption: "Every tensor, in the order of the file")]
         )
         let text =
-            tensors.lines() + [""] + totals.lines() + [""]
-            + facts.map { "\($0.name): \($0.value)" }
+            tensors.lines(width: Terminal.outputWidth) + [""]
+            + totals.lines(width: Terminal.outputWidth) + [""] + facts.lines
         return CommandResult(
             text: text.joined(separator: "\n") + "\n",
             json: json(checkpoint, inspection),

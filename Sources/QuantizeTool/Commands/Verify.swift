@@ -7,6 +7,7 @@ struct Verify: ToolCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Check a model, and measure it against its source.",
+        usage: "quantize verify [<options>] <path>",
         discussion: """
             Reads everything: structure, checksums, shapes, scales, and every value for NaN and \
             infinity. With --against the error of each tensor is measured.
@@ -19,60 +20,33 @@ struct Verify: ToolCommand {
     )
     var path: String
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp("The model it was made from.", valueName: "source"),
-        completion: .file()
-    )
-    var against: String?
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "End with status 2 if a tensor's relative RMSE is above this, such as 0.1.",
-            valueName: "x"
-        )
-    )
-    var failAbove: Double?
-
-    @Flag(
-        name: .long,
-        help: "Read shards through symbolic links that leave the model's folder."
-    )
-    var followLinks = false
+    @OptionGroup(title: "What to check")
+    var checks: CheckOptions
 
     @OptionGroup(title: "Shared options")
     var shared: SharedOptions
-
-    func validate() throws {
-        guard let failAbove else { return }
-        if against == nil { throw ValidationError("--fail-above needs --against SOURCE") }
-        if !failAbove.isFinite || failAbove < 0 {
-            throw ValidationError("--fail-above takes a number from 0 on, not \(failAbove)")
-        }
-    }
 
     func perform(on console: Console) throws -> CommandResult {
         let start = ContinuousClock.now
         let checkpoint = try SourceModel.open(
             path,
             .knownOrAny,
-            followsLinks: followLinks,
+            followsLinks: checks.followLinks,
             on: console
         )
         var source: Checkpoint?
-        if let against {
+        if let against = checks.against {
             source = try SourceModel.open(
                 against,
                 .knownOrAny,
-                followsLinks: followLinks,
+                followsLinks: checks.followLinks,
                 on: console
             )
         }
         let verifier = CheckpointVerifier(
             checkpoint,
             against: source,
-            relativeRMSELimit: failAbove
+            relativeRMSELimit: checks.failAbove
         )
         let options = ResolvedOptions(shared)
         for fact in options.facts { console.detail("\(fact.name): \(fact.value)") }
@@ -88,7 +62,9 @@ struct Verify: ToolCommand {
             report: found,
             isCompared: source != nil
         )
-        if let failAbove { summary.options = [.init("fail above", "\(failAbove)")] }
+        if let failAbove = checks.failAbove {
+            summary.options = [.init("fail above", "\(failAbove)")]
+        }
         let seconds = (ContinuousClock.now - start).seconds
         return result(found, summary, byteCount: verifier.byteCount, seconds: seconds)
     }
@@ -113,14 +89,16 @@ struct Verify: ToolCommand {
         seconds: Double
     ) -> CommandResult {
         var lines: [String] = []
-        if against != nil { lines += summary.errorTable.lines() + [""] }
+        if checks.against != nil {
+            lines += summary.errorTable.lines(width: Terminal.outputWidth) + [""]
+        }
         lines.append(summary.sentence)
         lines += found.findings.map { "  \($0)" }
-        lines += summary.facts.map { "\($0.name): \($0.value)" }
-        lines.append(
-            "\(Quantity.bytes(byteCount)) read in \(Quantity.duration(seconds)), "
-                + Quantity.rate(byteCount, seconds: seconds)
+        let time = ReportDocument.Fact(
+            "time",
+            "\(Quantity.duration(seconds)), \(Quantity.rate(byteCount, seconds: seconds))"
         )
+        lines += (summary.facts + [time]).lines
         var json = summary.json
         json["findings"] = .array(
             found.findings.map { .object(JSONObject(ErrorReport($0).members)) }
@@ -131,7 +109,7 @@ struct Verify: ToolCommand {
             let report = ErrorReport(first)
             json["error"] = .object(JSONObject(report.members))
             problem = report
-        } else if let first = found.tensorsAboveLimit.first, let failAbove {
+        } else if let first = found.tensorsAboveLimit.first, let failAbove = checks.failAbove {
             let count = found.tensorsAboveLimit.count
             problem = ErrorReport(
                 limit: "\(count == 1 ? "1 tensor is" : "\(count) tensors are") further from the "
@@ -145,5 +123,38 @@ struct Verify: ToolCommand {
             report: summary.report,
             problem: problem
         )
+    }
+}
+
+/// What is compared, and with which limit.
+struct CheckOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The model it was made from.", valueName: "source"),
+        completion: .file()
+    )
+    var against: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "End with status 2 if a tensor's relative RMSE is above this, such as 0.1.",
+            valueName: "x"
+        )
+    )
+    var failAbove: Double?
+
+    @Flag(
+        name: .long,
+        help: "Read shards through symbolic links that leave the model's folder."
+    )
+    var followLinks = false
+
+    func validate() throws {
+        guard let failAbove else { return }
+        if against == nil { throw ValidationError("--fail-above needs --against SOURCE") }
+        if !failAbove.isFinite || failAbove < 0 {
+            throw ValidationError("--fail-above takes a number from 0 on, not \(failAbove)")
+        }
     }
 }

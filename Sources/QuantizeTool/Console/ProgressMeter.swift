@@ -48,7 +48,10 @@ struct ProgressMeter: Sendable {
             line += "  \(Quantity.duration(left)) left"
         }
         let room = width - line.count - 3
-        if room >= 12, !work.isEmpty { line += "  \(TextTable.shortened(work, to: room))" }
+        // The end of a tensor's name tells which one it is, the start is the same for all.
+        if room >= 12, !work.isEmpty {
+            line += "  " + (work.count > room ? "…\(work.suffix(room - 1))" : work)
+        }
         return line
     }
 }

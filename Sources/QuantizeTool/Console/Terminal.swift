@@ -32,6 +32,15 @@ struct Terminal: Sendable, Equatable {
         )
     }
 
+    /// Characters in a line of standard output; without limit if it is no terminal, so that
+    /// programs see whole names.
+    static var outputWidth: Int {
+        guard isatty(STDOUT_FILENO) == 1 else { return .max }
+        var size = winsize()
+        let isKnown = unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0
+        return isKnown && size.ws_col >= 20 ? Int(size.ws_col) : 80
+    }
+
     private static func variable(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)

@@ -23,7 +23,7 @@ struct TextTable: Sendable {
     ///
     /// The first column gives way if the table would be wider than `width`: what it holds is
     /// shortened in the middle.
-    func lines(width: Int = 100) -> [String] {
+    func lines(width: Int = .max) -> [String] {
         var widths = columns.map(\.title.count)
         for row in rows {
             for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.count) }

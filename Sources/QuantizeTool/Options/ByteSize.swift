@@ -28,9 +28,13 @@ struct ByteSize: Hashable, Sendable {
     }
 }
 
-extension ByteSize: ExpressibleByArgument {
-    /// Parses the argument.
-    init?(argument: String) {
-        self.init(argument)
+extension ByteSize {
+    /// Parses the value of an option.
+    /// - Throws: `ValidationError` that says what a size looks like.
+    static func parsed(_ argument: String) throws -> ByteSize {
+        guard let size = ByteSize(argument) else {
+            throw ValidationError("a size is a whole number with a unit, such as 500MB or 2GiB")
+        }
+        return size
     }
 }

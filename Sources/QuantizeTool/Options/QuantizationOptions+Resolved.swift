@@ -22,6 +22,9 @@ extension QuantizationOptions {
         return options
     }
 
+    /// The names of facts of which there may be several.
+    static let repeatableFacts = ["skip", "only", "tensor type"]
+
     /// The options that change what is written, as a report shows them.
     func facts(output: OutputOptions) -> [ReportDocument.Fact] {
         let config = config(for: type)

@@ -75,7 +75,8 @@ struct QuantizationOptions: ParsableArguments {
             "Another format for modules whose name matches, such as 'lm_head=nf4'.",
             discussion: "May be repeated; the first that matches counts. 'none' is a format, too.",
             valueName: "regex=format"
-        )
+        ),
+        transform: TensorTypeRule.init(argument:)
     )
     var tensorType: [TensorTypeRule] = []
 
@@ -99,6 +100,18 @@ struct QuantizationOptions: ParsableArguments {
         help: "Take any safetensors model: quantize every matrix, check nothing by config.json."
     )
     var anyArchitecture = false
+
+    @Flag(
+        name: .customLong("no-tokenizer"),
+        help: "Take the weights of a .gguf file alone, whatever its tokenizer is."
+    )
+    var omitsTokenizer = false
+
+    @Flag(
+        name: .long,
+        help: "Do not measure the error, which takes a second look at every weight."
+    )
+    var noMeasure = false
 
     func validate() throws {
         if let blockSize {

@@ -27,7 +27,8 @@ struct SharedOptions: ParsableArguments {
             "Memory for large buffers, such as 500MB or 2GiB.",
             discussion: "Default: half of the machine's, at most what its limits allow.",
             valueName: "size"
-        )
+        ),
+        transform: ByteSize.parsed
     )
     var memoryLimit: ByteSize?
 
@@ -84,9 +85,10 @@ struct OutputOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Start another file where one would grow beyond this, such as 5GB.",
+            "Start another file where the tensors of one would exceed this, such as 5GB.",
             valueName: "size"
-        )
+        ),
+        transform: ByteSize.parsed
     )
     var maxShardSize: ByteSize?
 
@@ -114,4 +116,13 @@ struct OutputOptions: ParsableArguments {
             throw ValidationError("--dry-run writes nothing, so there is nothing to --resume")
         }
     }
+}
+
+/// The options of the subcommands that only read a checkpoint.
+struct InputOptions: ParsableArguments {
+    @Flag(
+        name: .long,
+        help: "Read shards through symbolic links that leave the model's folder."
+    )
+    var followLinks = false
 }

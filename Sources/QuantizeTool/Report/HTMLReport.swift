@@ -93,7 +93,7 @@ enum HTMLReport {
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--page); color: var(--ink);
           font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-        main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+        main { max-width: 72rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
         h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
         h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
         .lead { font-size: 1.05rem; color: var(--muted); margin: 0; }
@@ -104,16 +104,17 @@ enum HTMLReport {
         dt { color: var(--muted); }
         dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums;
           overflow-wrap: anywhere; }
-        figure { margin: 0 0 2rem; }
+        figure { margin: 0 0 2rem; overflow-x: auto; }
+        figure > svg { min-width: 30rem; }
         figcaption { font-weight: 600; margin-bottom: .5rem; }
         svg { display: block; width: 100%; height: auto; }
         details { margin-top: .5rem; }
         summary { color: var(--muted); cursor: pointer; }
         .scroll { overflow: auto; max-height: 40rem; margin: .5rem 0 1rem;
           border: 1px solid var(--grid); border-radius: 6px; }
-        table { border-collapse: collapse; width: 100%; font-size: .87rem; }
+        table { border-collapse: collapse; width: 100%; font-size: .82rem; }
         caption { text-align: left; color: var(--muted); padding: .5rem .6rem; }
-        th, td { padding: .28rem .6rem; text-align: left; white-space: nowrap; }
+        th, td { padding: .28rem .5rem; text-align: left; white-space: nowrap; }
         th { position: sticky; top: 0; background: var(--page); font-weight: 600;
           box-shadow: inset 0 -1px var(--grid); }
         tbody tr:nth-child(odd) { background: var(--stripe); }

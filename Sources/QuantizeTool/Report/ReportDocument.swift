@@ -61,3 +61,13 @@ protocol Plot: Sendable {
     /// The picture.
     var drawing: SVGDrawing { get }
 }
+
+extension [ReportDocument.Fact] {
+    /// One line each, the values below one another.
+    var lines: [String] {
+        let width = map(\.name.count).max() ?? 0
+        return map { fact in
+            fact.name + String(repeating: " ", count: width - fact.name.count) + "  " + fact.value
+        }
+    }
+}
