@@ -41,7 +41,7 @@ extension BenchmarkCase {
         _ format: String,
         _ element: FloatElement,
         kernel: Variant,
-        size: Int,
+        byteCount: Int,
         run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
     ) {
         self.init(
@@ -50,6 +50,25 @@ extension BenchmarkCase {
             element: element,
             variant: kernel.name,
             isSelected: kernel.name == Variant.selected.name,
+            byteCount: byteCount,
+            run: run
+        )
+    }
+
+    /// Makes a row for a kernel's variant that handles a square matrix of `size` rows once.
+    init<Variant: Kernel>(
+        _ operation: String,
+        _ format: String,
+        _ element: FloatElement,
+        kernel: Variant,
+        size: Int,
+        run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
+    ) {
+        self.init(
+            operation,
+            format,
+            element,
+            kernel: kernel,
             byteCount: size * size * element.byteCount,
             run: run
         )

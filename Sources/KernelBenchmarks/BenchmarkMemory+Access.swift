@@ -35,6 +35,19 @@ extension BenchmarkMemory {
         }
     }
 
+    /// Calls `body` with the beginning of the input and the output.
+    mutating func withConversionBuffers(
+        inputByteCount: Int,
+        outputByteCount: Int,
+        _ body: (RawSpan, inout MutableRawSpan) -> Void
+    ) {
+        input.withBytes { input in
+            output.withMutablePrefix(outputByteCount) { output in
+                body(input.extracting(0..<inputByteCount), &output)
+            }
+        }
+    }
+
     /// Returns a copy of the first bytes of the input.
     func inputBytes(_ count: Int) -> [UInt8] {
         input.withBytes { bytes in

@@ -25,6 +25,12 @@ package struct BenchmarkMemory: ~Copyable {
         self.output = output
         self.codes = codes
         scales = [Float](repeating: 0.05, count: max(count / 32, size))
+        // Finite in every element type; pages never written would all be one page of zeros.
+        self.output.withMutableBytes { bytes in
+            unsafe bytes.withUnsafeMutableBytes {
+                _ = unsafe $0.initializeMemory(as: UInt8.self, repeating: 0x3C)
+            }
+        }
         // Every page is touched and holds plausible codes before anything is measured.
         self.codes.withMutableBytes { bytes in
             var state: UInt32 = 1

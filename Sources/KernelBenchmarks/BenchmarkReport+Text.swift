@@ -1,5 +1,5 @@
 extension BenchmarkReport {
-    /// The report as a table of at most 78 columns.
+    /// The report as a table of at most 79 columns.
     public var text: String {
         let read = memoryRead.gigabytesPerSecond
         var lines = [
@@ -53,7 +53,7 @@ extension BenchmarkReport {
     }
 
     private static func line(_ columns: String...) -> String {
-        let widths = [11, 8, 9, 14, -9, -8, -8, -8]
+        let widths = [11, 9, 9, 14, -9, -8, -8, -8]
         let padded = zip(columns, widths).map { column, width in
             let padding = String(repeating: " ", count: max(0, abs(width) - column.count))
             return width < 0 ? padding + column : column + padding

@@ -10,6 +10,11 @@ public enum KernelBenchmark {
             Dequantize4BitFamily.self,
             QuantizeInt8RowsFamily.self,
             DequantizeInt8RowsFamily.self,
+            Quantize8BitFamily.self,
+            Dequantize8BitFamily.self,
+            ScaleSearch4BitFamily.self,
+            ErrorSumsFamily.self,
+            ConvertFloatFamily.self,
         ]
     }
 

@@ -12,7 +12,19 @@ import Testing
                 #expect(names.contains("dequantize/nf4/\(element)/\(variant)"))
                 #expect(names.contains("quantize/int8/\(element)/\(variant)"))
                 #expect(names.contains("dequantize/int8/\(element)/\(variant)"))
+                #expect(names.contains("quantize/8-bit/\(element)/\(variant)"))
+                #expect(names.contains("dequantize/8-bit/\(element)/\(variant)"))
+                #expect(names.contains("search/nf4/\(element)/\(variant)"))
+                #expect(names.contains("search/fp4/\(element)/\(variant)"))
+                #expect(names.contains("errors/float32/\(element)/\(variant)"))
+                for target in FloatElement.allCases where target != element {
+                    #expect(names.contains("convert/\(target)/\(element)/\(variant)"))
+                }
             }
+        }
+        for variant in Quantize8BitKernel.supported.map(\.name) + ["reference"] {
+            #expect(names.contains("quantize/nested/float32/\(variant)"))
+            #expect(names.contains("dequantize/nested/float32/\(variant)"))
         }
     }
 

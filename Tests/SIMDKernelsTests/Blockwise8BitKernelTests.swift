@@ -76,7 +76,7 @@ enum TestMap: CaseIterable {
     @Test(arguments: Dequantize8BitKernel.supported, FloatElement.allCases)
     func decodesAsReference(kernel: Dequantize8BitKernel, element: FloatElement) {
         let codebook = TestMap.powers.codebook
-        let special: [Float] = [1, -0.3, 0, .nan, .infinity, 1e-44, 3e38, 1e-38]
+        let special: [Float] = [1, -0.3, 0, .nan, .infinity, 0x1p-146, 3e38, 1e-38]
         for blockSize in Self.blockSizes {
             for count in [0, 1, 7, 33, 64, 600] {
                 let content = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 37) }

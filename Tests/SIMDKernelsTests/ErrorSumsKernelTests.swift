@@ -14,6 +14,30 @@ import Testing
         )
     }
 
+    @Test(arguments: ErrorSumsKernel.supported, FloatElement.allCases)
+    func matchesReference(kernel: ErrorSumsKernel, element: FloatElement) {
+        for decodedElement in FloatElement.allCases {
+            for count in raggedCounts where count < 5000 {
+                let inputs = [(element, UInt64(1)), (decodedElement, 2)].map { type, seed in
+                    KernelInput(count: count, blockSize: 64, as: type, thresholds: [1], seed: seed)
+                }
+                let original = GuardedBuffer(inputs[0].bytes)
+                let decoded = GuardedBuffer(inputs[1].bytes)
+                let found = kernel.sums(
+                    original: original.span.bytes,
+                    as: element,
+                    decoded: decoded.span.bytes,
+                    as: decodedElement
+                )
+                let expected = ReferenceErrorSums.sums(
+                    original: inputs[0].elements,
+                    decoded: inputs[1].elements
+                )
+                #expect(found == expected, "\(decodedElement), count \(count)")
+            }
+        }
+    }
+
     @Test(arguments: ErrorSumsKernel.supported)
     func addsUpByHand(kernel: ErrorSumsKernel) {
         // Small integers: every sum is exact, so no order matters.

@@ -47,6 +47,11 @@ import Testing
         check(Dequantize4BitKernel.self)
         check(QuantizeInt8RowsKernel.self)
         check(DequantizeInt8RowsKernel.self)
+        check(Quantize8BitKernel.self)
+        check(Dequantize8BitKernel.self)
+        check(ScaleSearch4BitKernel.self)
+        check(ErrorSumsKernel.self)
+        check(ConvertFloatKernel.self)
     }
 
     private func check<Family: Kernel>(_ family: Family.Type) {
@@ -74,14 +79,21 @@ import Testing
         )
     }
 
-    @Test func usesTheForcedVariantInEveryFamily() async {
-        await #expect(processExitsWith: .success) {
-            setKernelVariable("generic")
-            precondition(KernelSelection.name == "generic")
-            precondition(Quantize4BitKernel.selected.name == "generic")
-            precondition(Dequantize4BitKernel.selected.name == "generic")
-            precondition(QuantizeInt8RowsKernel.selected.name == "generic")
-            precondition(DequantizeInt8RowsKernel.selected.name == "generic")
+    @Test(arguments: KernelSelection.supportedNames)
+    func usesTheForcedVariantInEveryFamily(name: String) async {
+        await #expect(processExitsWith: .success) { [name] in
+            setKernelVariable(name)
+            precondition(KernelSelection.name == name)
+            let selected: [any Kernel] = [
+                Quantize4BitKernel.selected, Dequantize4BitKernel.selected,
+                QuantizeInt8RowsKernel.selected, DequantizeInt8RowsKernel.selected,
+                Quantize8BitKernel.selected, Dequantize8BitKernel.selected,
+                ScaleSearch4BitKernel.selected, ErrorSumsKernel.selected,
+                ConvertFloatKernel.selected,
+            ]
+            for kernel in selected {
+                precondition(kernel.variant.instructionSet == name, "\(type(of: kernel))")
+            }
         }
     }
 }

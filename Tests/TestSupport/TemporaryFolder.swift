@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// A folder for one test, gone with everything in it when nobody refers to it any more.
 public final class TemporaryFolder: Sendable {

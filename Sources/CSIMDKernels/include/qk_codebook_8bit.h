@@ -14,7 +14,8 @@ enum { QK_LOOKUP_8BIT_CAPACITY = 8192 };
 ///   m = max(bits of |v|, lookup_start), s = all ones if the sign bit of v is set, else 0
 ///   entry = lookup[((m - lookup_start) >> lookup_shift) + (s & lookup_half)]
 ///   code(v) = (entry >> 24) + (((m ^ s) & (2^lookup_shift - 1)) > (entry & 0xffffff))
-/// The low bits of lookup_start are zero. It holds for |v| < 1 + 2^-7.
+/// The low bits of lookup_start are zero. The last bucket of a sign starts at magnitude 1, so the
+/// look-up holds for |v| < 1 + 2^(lookup_shift - 23).
 typedef struct {
     const float *values;     // 256, ascending
     const float *thresholds; // 256; the last is +infinity

@@ -1,0 +1,127 @@
+internal import SIMDKernels
+internal import Tensors
+
+/// `errors` between a matrix and its decoded form in float32; its bytes are those of both.
+enum ErrorSumsFamily: BenchmarkFamily {
+    static func cases(size: Int) -> [BenchmarkCase] {
+        FloatElement.allCases.flatMap { element in
+            ErrorSumsKernel.supported.map { variant($0, element, size) } + [reference(element)]
+        }
+    }
+
+    private static func variant(
+        _ kernel: ErrorSumsKernel,
+        _ element: FloatElement,
+        _ size: Int
+    ) -> BenchmarkCase {
+        let tile = BenchmarkCase.tileElementCount
+        let count = size * size
+        return BenchmarkCase(
+            "errors",
+            "float32",
+            element,
+            kernel: kernel,
+            byteCount: count * (element.byteCount + 4)
+        ) { memory, rows in
+            let counts = memory.input.withBytes { original in
+                memory.output.withBytes { decoded in
+                    rows.map((count + tile - 1) / tile) { index, _ in
+                        let range = index * tile..<min((index + 1) * tile, count)
+                        let start = range.lowerBound * element.byteCount
+                        let end = range.upperBound * element.byteCount
+                        return kernel.sums(
+                            original: original.extracting(start..<end),
+                            as: element,
+                            decoded: decoded.extracting(
+                                range.lowerBound * 4..<range.upperBound * 4
+                            ),
+                            as: .float32
+                        ).count
+                    }
+                }
+            }
+            precondition(counts.count == (count + tile - 1) / tile, "a tile is missing")
+        }
+    }
+
+    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+        let count = 1 << 14
+        return BenchmarkCase(
+            reference: "errors",
+            "float32",
+            element,
+            elementCount: count
+        ) { memory, _ in
+            let bytes = memory.inputBytes(count * element.byteCount)
+            let values = ReferenceFloat.values(in: bytes, as: element)
+            let sums = ReferenceErrorSums.sums(original: values, decoded: values.reversed())
+            memory.scales[0] = sums.count == 0 ? 0 : memory.scales[0]
+        }
+    }
+}
+
+/// `convert` to each other type; its bytes are those read and written.
+enum ConvertFloatFamily: BenchmarkFamily {
+    static func cases(size: Int) -> [BenchmarkCase] {
+        FloatElement.allCases.flatMap { target in
+            FloatElement.allCases.filter { $0 != target }.flatMap { element in
+                ConvertFloatKernel.supported.map { variant($0, element, target, size) }
+                    + [reference(element, target)]
+            }
+        }
+    }
+
+    private static func variant(
+        _ kernel: ConvertFloatKernel,
+        _ element: FloatElement,
+        _ target: FloatElement,
+        _ size: Int
+    ) -> BenchmarkCase {
+        let tile = BenchmarkCase.tileElementCount
+        let count = size * size
+        return BenchmarkCase(
+            "convert",
+            "\(target)",
+            element,
+            kernel: kernel,
+            byteCount: count * (element.byteCount + target.byteCount)
+        ) { memory, rows in
+            memory.withConversionBuffers(
+                inputByteCount: count * element.byteCount,
+                outputByteCount: count * target.byteCount
+            ) { input, output in
+                rows.perform(writing: &output, every: tile * target.byteCount) {
+                    index,
+                    _,
+                    output in
+                    let start = index * tile
+                    let end = start + output.byteCount / target.byteCount
+                    _ = kernel.convert(
+                        input.extracting(start * element.byteCount..<end * element.byteCount),
+                        as: element,
+                        into: &output,
+                        as: target
+                    )
+                }
+            }
+        }
+    }
+
+    private static func reference(
+        _ element: FloatElement,
+        _ target: FloatElement
+    ) -> BenchmarkCase {
+        let count = 1 << 14
+        return BenchmarkCase(
+            reference: "convert",
+            "\(target)",
+            element,
+            elementCount: count
+        ) { memory, _ in
+            let bytes = memory.inputBytes(count * element.byteCount)
+            let values = ReferenceFloat.values(in: bytes, as: element)
+            let converted = ReferenceFloat.bytes(of: values, as: target)
+            memory.scales[0] = converted.isEmpty ? 0 : memory.scales[0]
+        }
+    }
+}
