@@ -19,6 +19,10 @@ package struct ErrorSums: Sendable, Hashable {
     package var errorMaximum = 0.0
     /// The first element whose `|d|` is the maximum; 0 without elements.
     package var errorIndex = 0
+    /// Pairs of opposite sign of which neither is zero; those that are not finite included.
+    package var signFlipCount = 0
+    /// Pairs whose `y` is zero and whose `x` is not; those that are not finite included.
+    package var lostCount = 0
 
     /// Makes the sums of no element.
     package init() {}
@@ -37,6 +41,8 @@ package struct ErrorSums: Sendable, Hashable {
         errorSquareSum += next.errorSquareSum
         errorSum += next.errorSum
         maximum = max(maximum, next.maximum)
+        signFlipCount += next.signFlipCount
+        lostCount += next.lostCount
     }
 }
 
@@ -94,6 +100,8 @@ package struct ErrorSumsKernel: Kernel {
         result.maximum = sums.maximum
         result.errorMaximum = sums.error_maximum
         result.errorIndex = Int(sums.error_index)
+        result.signFlipCount = Int(sums.sign_flip_count)
+        result.lostCount = Int(sums.lost_count)
         return result
     }
 }

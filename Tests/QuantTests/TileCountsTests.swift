@@ -31,21 +31,21 @@ import Testing
         ]
         for copies in [1, 3, 5000] {
             let all = (0..<copies).flatMap { _ in pairs }
-            let changes = SignChanges(all, original, decoded)
-            #expect(changes.flipCount == 3 * copies)
-            #expect(changes.lostCount == 3 * copies)
+            let tile = TileDistortion(all, original, decoded)
+            #expect(tile.sums.signFlipCount == 3 * copies)
+            #expect(tile.sums.lostCount == 3 * copies)
         }
     }
 }
 
-extension SignChanges {
+extension TileDistortion {
     fileprivate init(_ pairs: [(x: Float, y: Float)], _ original: FloatDType, _ decoded: FloatDType)
     {
-        let x = pairs.flatMap { SignChanges.bytes($0.x, original) }
-        let y = pairs.flatMap { SignChanges.bytes($0.y, decoded) }
+        let x = pairs.flatMap { TileDistortion.bytes($0.x, original) }
+        let y = pairs.flatMap { TileDistortion.bytes($0.y, decoded) }
         self = unsafe x.withUnsafeBytes { x in
             unsafe y.withUnsafeBytes { y in
-                SignChanges(
+                TileDistortion(
                     original: unsafe RawSpan(_unsafeBytes: x),
                     as: original,
                     decoded: unsafe RawSpan(_unsafeBytes: y),

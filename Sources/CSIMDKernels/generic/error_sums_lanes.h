@@ -18,9 +18,18 @@ static inline double qk_sum_lanes(const double *lanes) {
 
 static inline double qk_magnitude(double value) { return __builtin_fabs(value); }
 
+/// Compares the signs of one pair; NaN has one, too.
+static inline void qk_count_sign(qk_error_sums *sums, float x, float y) {
+    uint32_t x_bits = qk_bits_of(x), y_bits = qk_bits_of(y);
+    int is_present = x_bits << 1 != 0, is_lost = is_present && y_bits << 1 == 0;
+    sums->lost_count += (uint64_t)is_lost;
+    sums->sign_flip_count += (uint64_t)(is_present && !is_lost && (x_bits ^ y_bits) >> 31);
+}
+
 /// Adds one pair.
 static inline void qk_add_error(qk_error_lanes *lanes, qk_error_sums *sums, float x_element,
                                 float y_element, size_t i) {
+    qk_count_sign(sums, x_element, y_element);
     double x = x_element, d = x - (double)y_element;
     if (d - d != 0.0) {
         sums->non_finite_count++;

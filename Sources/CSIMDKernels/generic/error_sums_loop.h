@@ -32,10 +32,15 @@ TARGET INLINE void sum_errors(const char *x, qk_float_type x_type, const char *y
         size_t end = body - start < CHUNK ? body : start + CHUNK;
         qk_f64x8 largest_error = {0};
         qk_i64x8 finite = {0}; // minus the number of finite pairs
+        qk_i32x8 flips = {0}, losses = {0}; // minus the numbers of pairs
         for (size_t i = start; i < end; i += 8) {
             qk_f32x8 x_narrow, y_narrow;
             load_8(x + i * x_size, x_type, &x_narrow);
             load_8(y + i * y_size, y_type, &y_narrow);
+            qk_i32x8 is_absent = ((qk_u32x8)x_narrow << 1) == 0;
+            qk_i32x8 is_zero = ((qk_u32x8)y_narrow << 1) == 0;
+            losses += is_zero & ~is_absent;
+            flips += (((qk_i32x8)x_narrow ^ (qk_i32x8)y_narrow) < 0) & ~(is_zero | is_absent);
             qk_f64x8 wide = __builtin_convertvector(x_narrow, qk_f64x8);
             qk_f64x8 d = wide - __builtin_convertvector(y_narrow, qk_f64x8);
             // The others count as zeros, which change no sum.
@@ -57,6 +62,8 @@ TARGET INLINE void sum_errors(const char *x, qk_float_type x_type, const char *y
         for (int l = 0; l < 8; l++) {
             chunk_largest = largest_error[l] > chunk_largest ? largest_error[l] : chunk_largest;
             chunk_count += (uint64_t)-finite[l];
+            sums->sign_flip_count += (uint64_t)-flips[l];
+            sums->lost_count += (uint64_t)-losses[l];
         }
         if (chunk_largest > sums->error_maximum || (sums->count == 0 && chunk_count > 0)) {
             sums->error_maximum = chunk_largest;

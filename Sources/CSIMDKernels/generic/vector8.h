@@ -7,6 +7,7 @@
 // shorter. Functions take them by address, as their place in registers depends on the target.
 
 typedef float qk_f32x8 __attribute__((vector_size(32)));
+typedef int32_t qk_i32x8 __attribute__((vector_size(32)));
 typedef uint32_t qk_u32x8 __attribute__((vector_size(32)));
 typedef uint16_t qk_u16x8 __attribute__((vector_size(16)));
 typedef double qk_f64x8 __attribute__((vector_size(64)));

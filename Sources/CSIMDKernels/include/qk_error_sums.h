@@ -4,7 +4,7 @@
 #include "qk_types.h"
 #include <stddef.h>
 
-/// Sums over pairs of finite elements; d = x - y in float64.
+/// Sums over pairs of finite elements, and counts; d = x - y in float64.
 typedef struct {
     uint64_t count;            // finite pairs
     uint64_t non_finite_count; // the other pairs, which take no part in anything else
@@ -14,6 +14,8 @@ typedef struct {
     double maximum;            // of |x|
     double error_maximum;      // of |d|
     uint64_t error_index;      // the first element with it; 0 if count is 0
+    uint64_t sign_flip_count;  // pairs of opposite sign, neither zero; not finite ones included
+    uint64_t lost_count;       // pairs with y zero and x not; not finite ones included
 } qk_error_sums;
 
 /// Fills `sums` over x[i] and y[i] for 0 <= i < count. Each sum has eight partial sums in float64: the

@@ -4,8 +4,6 @@ internal import Tensors
 /// The errors of one tile.
 struct TileDistortion: Sendable {
     var sums: ErrorSums
-    var signFlipCount = 0
-    var lostCount = 0
     /// How often each code occurs; none if codes are not counted.
     var codeCounts: [Int] = []
 
@@ -22,14 +20,6 @@ struct TileDistortion: Sendable {
             decoded: decoded,
             as: decodedDType.element
         )
-        let changes = SignChanges(
-            original: original,
-            as: dtype,
-            decoded: decoded,
-            as: decodedDType
-        )
-        signFlipCount = changes.flipCount
-        lostCount = changes.lostCount
     }
 
     /// Counts the codes of `count` elements.
@@ -48,8 +38,8 @@ extension Distortion {
             squaredErrorSum += tile.sums.errorSquareSum
             absoluteErrorSum += tile.sums.errorSum
             maximumError = max(maximumError, tile.sums.errorMaximum)
-            signFlipCount += tile.signFlipCount
-            lostCount += tile.lostCount
+            signFlipCount += tile.sums.signFlipCount
+            lostCount += tile.sums.lostCount
             if codeCounts.isEmpty {
                 codeCounts = tile.codeCounts
             } else {

@@ -10,6 +10,8 @@ package enum ReferenceErrorSums {
         var errorSquares = squares
         var errors = squares
         for (index, (x, y)) in zip(original, decoded).enumerated() {
+            if x != 0, y == 0 { result.lostCount += 1 }
+            if x != 0, y != 0, x.sign != y.sign { result.signFlipCount += 1 }
             guard x.isFinite, y.isFinite else {
                 result.nonFiniteCount += 1
                 continue
