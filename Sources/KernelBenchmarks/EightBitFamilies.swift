@@ -43,7 +43,6 @@ enum Quantize8BitFamily: BenchmarkFamily {
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = EightBitInput.codebook
-        let tile = BenchmarkCase.tileElementCount
         let blockSize = format.blockSize
         let count = format.elementCount(size: size)
         return BenchmarkCase(
@@ -53,28 +52,21 @@ enum Quantize8BitFamily: BenchmarkFamily {
             kernel: kernel,
             byteCount: count * element.byteCount
         ) { memory, rows in
-            memory.withQuantizationBuffers(
-                inputByteCount: count * element.byteCount,
-                codeByteCount: count,
-                scaleCount: format.blockCount(count)
+            memory.quantizeTiles(
+                count,
+                of: element,
+                codeBitCount: 8,
+                blockSize: blockSize,
+                on: rows
             ) { input, codes, scales in
-                rows.perform(
-                    writing: &codes,
-                    every: tile,
-                    and: &scales,
-                    every: tile / blockSize
-                ) { index, _, codes, scales in
-                    let start = index * tile * element.byteCount
-                    let end = start + codes.byteCount * element.byteCount
-                    kernel.quantize(
-                        input.extracting(start..<end),
-                        as: element,
-                        blockSize: blockSize,
-                        codebook: codebook,
-                        codes: &codes,
-                        absmax: &scales
-                    )
-                }
+                kernel.quantize(
+                    input,
+                    as: element,
+                    blockSize: blockSize,
+                    codebook: codebook,
+                    codes: &codes,
+                    absmax: &scales
+                )
             }
         }
     }
@@ -119,7 +111,6 @@ enum Dequantize8BitFamily: BenchmarkFamily {
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = EightBitInput.codebook
-        let tile = BenchmarkCase.tileElementCount
         let blockSize = format.blockSize
         let count = format.elementCount(size: size)
         return BenchmarkCase(
@@ -129,28 +120,22 @@ enum Dequantize8BitFamily: BenchmarkFamily {
             kernel: kernel,
             byteCount: count * element.byteCount
         ) { memory, rows in
-            memory.withDequantizationBuffers(
-                codeByteCount: count,
-                scaleCount: format.blockCount(count),
-                outputByteCount: count * element.byteCount
+            memory.dequantizeTiles(
+                count,
+                to: element,
+                codeBitCount: 8,
+                blockSize: blockSize,
+                on: rows
             ) { codes, scales, output in
-                rows.perform(writing: &output, every: tile * element.byteCount) {
-                    index,
-                    _,
-                    output in
-                    let start = index * tile
-                    let end = start + output.byteCount / element.byteCount
-                    let firstBlock = start / blockSize
-                    kernel.dequantize(
-                        codes: codes.extracting(start..<end),
-                        absmax: scales.extracting(firstBlock..<format.blockCount(end)),
-                        blockSize: blockSize,
-                        values: codebook,
-                        into: &output,
-                        as: element,
-                        streaming: format == .matrix
-                    )
-                }
+                kernel.dequantize(
+                    codes: codes,
+                    absmax: scales,
+                    blockSize: blockSize,
+                    values: codebook,
+                    into: &output,
+                    as: element,
+                    streaming: format == .matrix
+                )
             }
         }
     }

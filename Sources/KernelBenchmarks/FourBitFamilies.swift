@@ -51,33 +51,24 @@ enum Quantize4BitFamily: BenchmarkFamily {
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = format.codebook
-        let count = BenchmarkCase.tileElementCount
         return BenchmarkCase("quantize", format.rawValue, element, kernel: kernel, size: size) {
             memory,
             rows in
-            let elementCount = size * size
-            memory.withQuantizationBuffers(
-                inputByteCount: elementCount * element.byteCount,
-                codeByteCount: elementCount / 2,
-                scaleCount: elementCount / blockSize
+            memory.quantizeTiles(
+                size * size,
+                of: element,
+                codeBitCount: 4,
+                blockSize: blockSize,
+                on: rows
             ) { input, codes, scales in
-                rows.perform(
-                    writing: &codes,
-                    every: count / 2,
-                    and: &scales,
-                    every: count / blockSize
-                ) { index, _, codes, scales in
-                    let start = index * count * element.byteCount
-                    let end = start + codes.byteCount * 2 * element.byteCount
-                    kernel.quantize(
-                        input.extracting(start..<end),
-                        as: element,
-                        blockSize: blockSize,
-                        codebook: codebook,
-                        codes: &codes,
-                        absmax: &scales
-                    )
-                }
+                kernel.quantize(
+                    input,
+                    as: element,
+                    blockSize: blockSize,
+                    codebook: codebook,
+                    codes: &codes,
+                    absmax: &scales
+                )
             }
         }
     }
@@ -122,33 +113,26 @@ enum Dequantize4BitFamily: BenchmarkFamily {
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = BenchmarkCodebook.nf4.codebook
-        let count = BenchmarkCase.tileElementCount
         return BenchmarkCase("dequantize", "nf4", element, kernel: kernel, size: size) {
             memory,
             rows in
-            let elementCount = size * size
-            memory.withDequantizationBuffers(
-                codeByteCount: elementCount / 2,
-                scaleCount: elementCount / blockSize,
-                outputByteCount: elementCount * element.byteCount
+            memory.dequantizeTiles(
+                size * size,
+                to: element,
+                codeBitCount: 4,
+                blockSize: blockSize,
+                on: rows
             ) { codes, scales, output in
-                rows.perform(writing: &output, every: count * element.byteCount) {
-                    index,
-                    _,
-                    output in
-                    let start = index * count
-                    let end = start + output.byteCount / element.byteCount
-                    kernel.dequantize(
-                        codes: codes.extracting(start / 2..<end / 2),
-                        absmax: scales.extracting(start / blockSize..<end / blockSize),
-                        count: end - start,
-                        blockSize: blockSize,
-                        values: codebook,
-                        into: &output,
-                        as: element,
-                        streaming: true
-                    )
-                }
+                kernel.dequantize(
+                    codes: codes,
+                    absmax: scales,
+                    count: output.byteCount / element.byteCount,
+                    blockSize: blockSize,
+                    values: codebook,
+                    into: &output,
+                    as: element,
+                    streaming: true
+                )
             }
         }
     }
