@@ -52,7 +52,7 @@ def ours(tool, name):
     command = [tool, "bench", "--json", "--threads", "2", "--size", str(SIZE), "--filter", name]
     rows = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["results"]
     rows = [r for r in rows if r["selected"]]
-    return rows[0]["gigabytesPerSecond"] if rows else None
+    return rows[0]["gigabytes_per_second"] if rows else None
 
 
 def main():

@@ -155,6 +155,7 @@ def main():
             for _ in range(a.repeats):
                 shutil.rmtree(target, ignore_errors=True)
                 warm(source)
+                os.sync()  # or the disk would still be writing what was there before
                 runs.append(measure(command))
             shutil.rmtree(target, ignore_errors=True)
             resident = peak_resident(command)

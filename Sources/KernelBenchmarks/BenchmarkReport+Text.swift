@@ -33,7 +33,7 @@ extension BenchmarkReport {
             {
               "size": \(options.size),
               "threads": \(options.threadCount),
-              "memoryRead": \(Self.json(memoryRead)),
+              "memory_read": \(Self.json(memoryRead)),
               "results": [
             \(rows)
               ]
@@ -47,8 +47,8 @@ extension BenchmarkReport {
         {"operation": "\(result.operation)", "format": "\(result.format)", \
         "element": "\(result.element)", "variant": "\(result.variant)", \
         "selected": \(result.isSelected), "bytes": \(result.byteCount), \
-        "runs": \(result.runCount), "medianSeconds": \(result.medianSeconds), \
-        "bestSeconds": \(result.bestSeconds), "gigabytesPerSecond": \(result.gigabytesPerSecond)}
+        "runs": \(result.runCount), "median_seconds": \(result.medianSeconds), \
+        "best_seconds": \(result.bestSeconds), "gigabytes_per_second": \(result.gigabytesPerSecond)}
         """
     }
 
