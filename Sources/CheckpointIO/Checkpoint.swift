@@ -73,6 +73,8 @@ public struct Checkpoint: Sendable {
 
     /// The last component of the path that was opened.
     public var name: String { contents.name }
+    /// The absolute path of the file or folder that was opened, without links.
+    public var resolvedPath: String { contents.resolvedPath }
     /// How the tensors are stored.
     public var container: Container { contents.container }
     /// All tensors, file by file, each in the order of its data.

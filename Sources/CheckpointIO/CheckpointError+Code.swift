@@ -11,6 +11,10 @@ extension CheckpointError {
         case fileChanged = "file.changed"
         case fileIo = "file.io"
         case fileTooLarge = "file.tooLarge"
+        /// The content is not that of the digest in `SHA256SUMS`.
+        case fileChecksum = "file.checksum"
+        /// `SHA256SUMS` itself is malformed.
+        case fileChecksumList = "file.checksumList"
         // File names out of JSON files
         case pathEscape = "path.escape"
         case pathBadName = "path.badName"
@@ -120,6 +124,8 @@ extension CheckpointError {
         // Writing
         case outputExists = "output.exists"
         case outputBusy = "output.busy"
+        /// A stopped run would be thrown away.
+        case outputUnfinished = "output.unfinished"
         case outputInsideInput = "output.insideInput"
         case outputFingerprint = "output.fingerprint"
         case outputStopped = "output.stopped"
@@ -159,7 +165,7 @@ extension CheckpointError.Code {
         case .pickleRefused, .configUnsupported, .quantUnsupported, .ggufVersion,
             .ggufUnsupported, .tokenizerUnsupported, .hostKernel:
             .unsupported
-        case .outputExists, .outputBusy: .outputExists
+        case .outputExists, .outputBusy, .outputUnfinished: .outputExists
         case .fileChanged, .fileIo: .inputOutput
         case .limitMemory, .outputStopped: .stopped
         case .outputInterrupted: .interrupted

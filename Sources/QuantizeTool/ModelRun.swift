@@ -14,7 +14,7 @@ struct ModelRun {
     /// The options that change what is written.
     let options: [ReportDocument.Fact]
     let plan: ConversionPlan
-    let modelName: String
+    let checkpoint: Checkpoint
 
     /// Does the work, unless it is a dry run.
     ///
@@ -25,12 +25,17 @@ struct ModelRun {
     ) throws(CheckpointError) -> CommandResult {
         let resolved = ResolvedOptions(shared)
         for fact in options + resolved.facts { console.detail("\(fact.name): \(fact.value)") }
-        try OutputFolder.check(destination, sources: [source], overwrite: output.force)
-        var planned = ModelSummary(command: command, modelName: modelName, plan: plan)
+        try OutputFolder.check(
+            destination,
+            sources: [checkpoint.resolvedPath],
+            overwrite: output.force,
+            resume: output.resume
+        )
+        var planned = ModelSummary(command: command, modelName: checkpoint.name, plan: plan)
         planned.options = options
+        for warning in planned.warnings { console.warn(warning) }
         if output.dryRun { return result(of: planned) }
 
-        for warning in plan.warnings { console.warn(warning.description) }
         console.note("plan: \(planned.sentence)")
         StopFlag.catchSignals()
         console.startProgress(totalByteCount: plan.sourceByteCount)
@@ -38,19 +43,16 @@ struct ModelRun {
         let report = try work(resolved.runOptions(on: console, output: output))
         let seconds = (ContinuousClock.now - start).seconds
         console.endProgress()
-        let known = Set(plan.warnings)
-        for warning in report.warnings where !known.contains(warning) {
-            console.warn(warning.description)
-        }
-        var summary = ModelSummary(command: command, modelName: modelName, report: report)
+        var summary = ModelSummary(command: command, modelName: checkpoint.name, report: report)
         summary.options = options
+        let known = Set(planned.warnings)
+        for warning in summary.warnings where !known.contains(warning) { console.warn(warning) }
         return result(of: summary, report: report, seconds: seconds)
     }
 
     private func result(of planned: ModelSummary) -> CommandResult {
         var lines = planned.planTable.lines(width: Terminal.outputWidth)
         lines += ["", planned.sentence]
-        lines += planned.warnings.map { "warning: \($0)" }
         return CommandResult(
             text: lines.joined(separator: "\n") + "\n",
             json: planned.json,
@@ -74,8 +76,10 @@ struct ModelRun {
         let resumed = report.files.filter(\.isResumed)
         if !resumed.isEmpty {
             let files = resumed.count == 1 ? "1 file" : "\(resumed.count) files"
-            lines.append("kept from the stopped run: \(files); the error is that of the others")
+            lines.append("kept from the stopped run: \(files)")
         }
+        lines.append("checksums, also in \(ChecksumFile.fileName):")
+        lines += report.checksums.map { "\($0.digest.hexadecimal)  \(Name.printable($0.path))" }
         return CommandResult(
             text: lines.joined(separator: "\n") + "\n",
             json: summary.json,

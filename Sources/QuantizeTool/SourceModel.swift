@@ -12,7 +12,7 @@ enum SourceModel {
         case any
     }
 
-    /// Opens a model and says what is odd about it.
+    /// Opens a model; what is odd about it the command has to say.
     ///
     /// - Throws: `CheckpointError` that names the file and the place.
     static func open(
@@ -27,16 +27,13 @@ enum SourceModel {
             allowsAnyArchitecture: strictness == .any
         )
         options.readsTokenizer = readsTokenizer
-        let checkpoint: Checkpoint
         do {
-            checkpoint = try Checkpoint(at: path, options: options)
+            return try Checkpoint(at: path, options: options)
         } catch {
             guard strictness == .knownOrAny, error.code == .configUnsupported else { throw error }
             console.note("note: \(error.message); nothing is checked against config.json")
             options.allowsAnyArchitecture = true
-            checkpoint = try Checkpoint(at: path, options: options)
+            return try Checkpoint(at: path, options: options)
         }
-        for warning in checkpoint.warnings { console.warn(warning.description) }
-        return checkpoint
     }
 }

@@ -22,11 +22,13 @@ import Testing
     static func start(
         _ folder: TemporaryFolder,
         resume: Bool = true,
+        overwrite: Bool = false,
         fingerprint: Fingerprint = fingerprint
     ) throws -> OutputFolder {
         try OutputFolder(
             at: folder("out"),
             sources: [],
+            overwrite: overwrite,
             fingerprint: fingerprint,
             resume: resume,
             parallel: .threads(2)
@@ -61,15 +63,37 @@ import Testing
         #expect(output.resumedFileNames == ["one"])
         try Self.record("two", 1000, in: output)
         try output.commit()
-        #expect(try folder.listing("out") == ["one", "two"])
+        #expect(try folder.listing("out") == ["SHA256SUMS", "one", "two"])
         #expect(try folder.bytes("out/one") == Self.content("one", 9_000_000))
         #expect(try folder.bytes("out/two") == Self.content("two", 1000))
     }
 
-    @Test func startsAnewWithoutBeingAskedToResume() throws {
+    @Test func asksBeforeThrowingAStoppedRunAway() throws {
         let folder = try TemporaryFolder()
         try Self.makeBroken(folder)
-        let output = try Self.start(folder, resume: false)
+        // Killed while a third file was in the making: its lock is still there.
+        try folder.write("out.partial/lock", Array("4711\nc\n".utf8))
+        try folder.write("out.partial/c", [1])
+        for _ in 0..<2 {
+            let error = try expectError(.outputUnfinished) {
+                try Self.start(folder, resume: false)
+            }
+            #expect(error.message.contains("2 files"))
+            #expect(error.hint?.contains("--resume") == true)
+            try expectError(.outputUnfinished) {
+                try OutputFolder.check(folder("out"), sources: [], overwrite: false)
+            }
+        }
+        try OutputFolder.check(folder("out"), sources: [], overwrite: false, resume: true)
+        let output = try Self.start(folder)
+        #expect(output.resumedFileNames == ["a", "b"])
+    }
+
+    @Test func startsAnewWhenForced() throws {
+        let folder = try TemporaryFolder()
+        try Self.makeBroken(folder)
+        try OutputFolder.check(folder("out"), sources: [], overwrite: true)
+        let output = try Self.start(folder, resume: false, overwrite: true)
         #expect(output.resumedFileNames == [])
         #expect(try folder.listing("out.partial") == ["journal.jsonl", "lock"])
         output.abandon(after: nil)
@@ -205,15 +229,17 @@ import Testing
         let again = try Self.start(folder)
         #expect(again.resumedFileNames == ["a"])
         try again.commit()
-        #expect(try folder.listing("out") == ["a"])
+        #expect(try folder.listing("out") == ["SHA256SUMS", "a"])
     }
 
     @Test func refusesNamesThatLeaveTheFolder() {
-        for name in ["../x", "a/b", "", ".", "..", "lock", "journal.jsonl", "a\u{1}"] {
+        for name in [
+            "../x", "/a", "a//b", "a/../b", "", ".", "..", "lock", "journal.jsonl", "a\u{1}",
+        ] {
             let entry = Journal.Entry(
                 file: name,
                 byteCount: 1,
-                digest: PieceDigest(hexadecimal: "00")
+                digest: [1].withRawSpan { FileDigest(of: $0) }
             )
             let line = JournalLine.text(of: entry).dropLast()
             #expect(JournalLine.parse(line) == nil, "\(name)")
@@ -229,29 +255,27 @@ import Testing
     }
 }
 
-@Suite struct PieceDigestTests {
-    @Test func isSHA256OverTheDigestsOfThePieces() throws {
-        let piece = PieceDigest.pieceByteCount
-        let cases = [0, 1, piece, piece + 1]
-        for count in cases {
-            let bytes = JournalTests.content("digest", count)
+@Suite struct FileDigestTests {
+    @Test func isWhatSha256sumPrints() throws {
+        // FIPS 180-2, appendices B.1 and B.3 (a million times "a"), and the empty message.
+        let cases: [([UInt8], String)] = [
+            ([], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (
+                Array("abc".utf8),
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            ),
+            (
+                [UInt8](repeating: 0x61, count: 1_000_000),
+                "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+            ),
+        ]
+        for (bytes, expected) in cases {
+            #expect(bytes.withRawSpan { FileDigest(of: $0).hexadecimal } == expected)
             let source = BytesInMemory(bytes, fileName: "x")
-            let serial = try PieceDigest(of: source)
-            let parallel = try PieceDigest(of: source, parallel: .threads(3))
-            #expect(serial == parallel)
-            var joined: [UInt8] = []
-            for start in stride(from: 0, to: count, by: piece) {
-                let part = Array(bytes[start..<min(start + piece, count)])
-                let text = part.withRawSpan { PieceDigest.sha256(of: $0) }
-                joined += stride(from: 0, to: 64, by: 2).compactMap { position in
-                    let digits = Array(text.utf8)[position..<position + 2]
-                    return UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-                }
-            }
-            #expect(joined.withRawSpan { PieceDigest.sha256(of: $0) } == serial.hexadecimal)
+            #expect(try FileDigest(of: source).hexadecimal == expected)
+            #expect(FileDigest(hexadecimal: expected.uppercased())?.hexadecimal == expected)
         }
-        // FIPS 180-2, appendix B.1.
-        let abc = Array("abc".utf8).withRawSpan { PieceDigest.sha256(of: $0) }
-        #expect(abc == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        #expect(FileDigest(hexadecimal: "00") == nil)
+        #expect(FileDigest(hexadecimal: String(repeating: "g", count: 64)) == nil)
     }
 }

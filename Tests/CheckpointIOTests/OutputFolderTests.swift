@@ -13,7 +13,7 @@ import Testing
         #expect(try folder.listing("out.partial") == ["config.json", "lock"])
         try output.commit()
         #expect(try folder.listing() == ["out"])
-        #expect(try folder.listing("out") == ["config.json"])
+        #expect(try folder.listing("out") == ["SHA256SUMS", "config.json"])
         #expect(try folder.bytes("out/config.json") == Array("{}".utf8))
     }
 
@@ -47,22 +47,28 @@ import Testing
         try expectError(.outputExists) { try OutputFolder(at: folder("dangling"), sources: []) }
         #expect(try folder.listing() == ["dangling", "file", "out"])
 
+        // Nothing of it was made by an output, so nothing may be replaced.
         for name in ["out", "file", "dangling"] {
-            let output = try OutputFolder(at: folder(name), sources: [], overwrite: true)
-            try write("new", "new", to: output)
-            #expect(try output.commit() == [])
-            #expect(try folder.listing(name) == ["new"])
+            try expectError(.outputExists) {
+                try OutputFolder(at: folder(name), sources: [], overwrite: true)
+            }
         }
-        #expect(try folder.listing() == ["dangling", "file", "out"])
+        #expect(try folder.listing("out") == ["old"])
+        // In an empty folder there is nothing to lose.
+        try folder.makeFolder("empty")
+        let output = try OutputFolder(at: folder("empty"), sources: [], overwrite: true)
+        try write("new", "new", to: output)
+        #expect(try output.commit() == [])
+        #expect(try folder.listing("empty") == ["SHA256SUMS", "new"])
+        #expect(try folder.listing() == ["dangling", "empty", "file", "out"])
     }
 
     @Test func keepsTheOldFolderUntilTheNewOneIsWhole() throws {
         let folder = try TemporaryFolder()
-        try folder.makeFolder("out")
-        try folder.write("out/old", [1])
+        try makeOutput("out", ["old": [1]], in: folder)
         let output = try OutputFolder(at: folder("out"), sources: [], overwrite: true)
         try write("new", "new", to: output)
-        #expect(try folder.listing("out") == ["old"])
+        #expect(try folder.listing("out") == ["SHA256SUMS", "old"])
         output.abandon(after: CheckpointError(.fileIo, "cannot write"))
         #expect(try folder.listing() == ["out"])
         #expect(try folder.bytes("out/old") == [1])
@@ -123,7 +129,7 @@ import Testing
         #expect(error.message.contains("process \(getpid())"))
         try write("a", "b", to: first)
         try first.commit()
-        #expect(try folder.listing("out") == ["a"])
+        #expect(try folder.listing("out") == ["SHA256SUMS", "a"])
     }
 
     @Test func respectsALockOnTheLockFileAlone() throws {
@@ -143,12 +149,12 @@ import Testing
     @Test func removesWhatADeadProcessLeft() throws {
         let folder = try TemporaryFolder()
         try folder.makeFolder("out.partial")
-        try folder.write("out.partial/lock", Array("4711\n".utf8))
+        try folder.write("out.partial/lock", Array("4711\nmodel.safetensors\n".utf8))
         try folder.write("out.partial/model.safetensors", [1, 2, 3])
         let output = try OutputFolder(at: folder("out"), sources: [])
         #expect(try folder.listing("out.partial") == ["lock"])
         try output.commit()
-        #expect(try folder.listing("out") == [])
+        #expect(try folder.listing("out") == ["SHA256SUMS"])
     }
 
     @Test func noticesADestinationThatAppearsMeanwhile() throws {
@@ -195,6 +201,17 @@ import Testing
         #expect(error.systemError == ENOENT)
     }
 
+    /// Makes a whole output.
+    private func makeOutput(
+        _ name: String,
+        _ files: [String: [UInt8]],
+        in folder: TemporaryFolder
+    ) throws {
+        let output = try OutputFolder(at: folder(name), sources: [])
+        for (name, bytes) in files { try output.writeFile(name, bytes) }
+        try output.commit()
+    }
+
     private func write(_ name: String, _ text: String, to output: OutputFolder) throws {
         try Array(text.utf8).withRawSpan { try output.writeFile(name, $0) }
     }
@@ -222,26 +239,41 @@ import Testing
         let folder = try TemporaryFolder()
         try folder.write("x", [1])
         try folder.makeFolder("d")
-        let output = try SingleFileOutput(at: folder("x"), sources: [], overwrite: true)
+        let output = try SingleFileOutput(at: folder("x"), sources: [], isReplaceable: isOne)
         try [2].withRawSpan { try output.file.write($0, at: 0) }
         output.abandon()
         #expect(try folder.bytes("x") == [1])
-        let second = try SingleFileOutput(at: folder("x"), sources: [], overwrite: true)
+        let second = try SingleFileOutput(at: folder("x"), sources: [], isReplaceable: isOne)
         try [2].withRawSpan { try second.file.write($0, at: 0) }
         try second.commit()
         #expect(try folder.bytes("x") == [2])
         #expect(try folder.listing() == ["d", "x"])
         try expectError(.outputExists) {
-            try SingleFileOutput(at: folder("d"), sources: [], overwrite: true)
+            try SingleFileOutput(at: folder("d"), sources: [], isReplaceable: isOne)
+        }
+        // It holds something else by now.
+        try expectError(.outputExists) {
+            try SingleFileOutput(at: folder("x"), sources: [], isReplaceable: isOne)
         }
         try expectError(.outputInsideInput) {
-            try SingleFileOutput(at: folder("x"), sources: [folder("x")], overwrite: true)
+            try SingleFileOutput(at: folder("x"), sources: [folder("x")], isReplaceable: isOne)
         }
     }
 
-    @Test func removesAStaleTemporaryFile() throws {
+    private func isOne(_ file: any ByteSource) throws(CheckpointError) -> Bool {
+        try file.bytes(in: 0..<file.byteCount) == [1]
+    }
+
+    @Test func keepsATemporaryFileThatHoldsSomething() throws {
         let folder = try TemporaryFolder()
         try folder.write(".x.partial", [1, 2, 3])
+        try expectError(.outputExists) { try SingleFileOutput(at: folder("x"), sources: []) }
+        #expect(try folder.bytes(".x.partial") == [1, 2, 3])
+    }
+
+    @Test func removesAnEmptyTemporaryFile() throws {
+        let folder = try TemporaryFolder()
+        try folder.write(".x.partial", [])
         let output = try SingleFileOutput(at: folder("x"), sources: [])
         try output.commit()
         #expect(try folder.listing() == ["x"])

@@ -21,7 +21,7 @@ import Testing
                 continue
             }
             let content = try Frames.content(of: bytes)
-            let digest = content.withRawSpan { PieceDigest.sha256(of: $0) }
+            let digest = content.withRawSpan { FileDigest(of: $0).hexadecimal }
             #expect(digest == entry["content_sha256"] as? String, "\(id)")
             try Frames.open(bytes).verify(parallel: .threads(2))
         }

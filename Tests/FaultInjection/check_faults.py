@@ -121,7 +121,11 @@ class Checker:
 
     def place_old(self, old):
         os.mkdir(self.dst)
-        for name, text in old.items():
+        # Only an earlier output is replaced, which tells by its list of digests.
+        sums = "# Written by swift-qlora; check with: sha256sum -c SHA256SUMS\n"
+        for name, text in sorted(old.items()):
+            sums += f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n"
+        for name, text in {**old, "SHA256SUMS": sums}.items():
             with open(os.path.join(self.dst, name), "w") as file:
                 file.write(text)
 

@@ -32,7 +32,7 @@ import Testing
     ])
     func hasTheKnownDigest(map: Codebook, digest: String) {
         let bytes = map.values.littleEndianBytes
-        #expect(bytes.withRawSpan { PieceDigest.sha256(of: $0) } == digest)
+        #expect(bytes.withRawSpan { FileDigest(of: $0).hexadecimal } == digest)
     }
 
     @Test func derivesNF4FromQuantilesOfTheNormalDistribution() {

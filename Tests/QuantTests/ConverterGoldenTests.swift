@@ -18,7 +18,7 @@ import Testing
         change(&options)
         let converter = try CheckpointConverter(Checkpoint(at: source), options: options)
         let folder = try TemporaryFolder()
-        _ = try converter.run(to: folder("out"), sources: [source])
+        _ = try converter.run(to: folder("out"))
         return folder
     }
 

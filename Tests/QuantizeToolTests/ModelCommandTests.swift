@@ -25,7 +25,7 @@ import Testing
 
     @Test func outputHeadMayBeSkippedWithoutBeingThere() throws {
         let arguments = ["convert", source, "unused", "--dry-run", "--skip", "lm_head"]
-        #expect(try !Tool.succeed(arguments).output.contains("option.unused"))
+        #expect(try !Tool.succeed(arguments).errors.contains("option.unused"))
     }
 
     @Test func packedFileBecomesAFolderOfFloats() throws {
@@ -56,10 +56,10 @@ import Testing
         try withScratchFolder { scratch in
             let packed = try packedModel(in: scratch)
             let again = try Tool.succeed(["convert", packed, "unused", "--dry-run"] + noTokenizer)
-            #expect(again.output.contains("(Q8_0)"))
-            #expect(again.output.contains("[quant.twice]"))
+            #expect(again.errors.contains("(Q8_0)"))
+            #expect(again.errors.contains("[quant.twice]"))
             let once = try Tool.succeed(["convert", source, "unused", "--dry-run"])
-            #expect(!once.output.contains("[quant.twice]"))
+            #expect(!once.errors.contains("[quant.twice]"))
         }
     }
 
@@ -83,8 +83,9 @@ import Testing
             let outcome = try Tool.run(["verify", output.path, "--json"])
             #expect(outcome.status == 65)
             let findings = try #require(try outcome.object()["findings"] as? [[String: Any]])
-            #expect(findings.count == 1, "\(findings)")
-            #expect((findings.first?["message"] as? String)?.contains(" tensors need it") == true)
+            #expect(findings.count == 2, "\(findings)")
+            #expect(findings.first?["code"] as? String == "file.checksum")
+            #expect((findings.last?["message"] as? String)?.contains(" tensors need it") == true)
         }
     }
 

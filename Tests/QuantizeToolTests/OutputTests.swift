@@ -26,11 +26,110 @@ import Testing
             #expect(try refused.error()["code"] as? String == "output.exists")
             #expect(try Data(contentsOf: mine) == Data("mine".utf8))
 
-            try Tool.succeed(["convert", source, output.path, "--force"])
-            #expect(!FileManager.default.fileExists(atPath: mine.path))
+            // Not even when forced: nobody would get it back.
+            let forced = try Tool.run(["convert", source, output.path, "--force", "--json"])
+            #expect(forced.status == 73)
+            #expect(forced.errors.contains("\"mine.txt\""))
+            #expect(try Data(contentsOf: mine) == Data("mine".utf8))
+
+            try FileManager.default.removeItem(at: mine)
+            for _ in 0..<2 { try Tool.succeed(["convert", source, output.path, "--force"]) }
             #expect(try contents(of: output)["model.safetensors"] != nil)
             let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path)
             #expect(names == ["out"])
+        }
+    }
+
+    /// Every command that writes, every way to name what is there already.
+    @Test(arguments: ["convert", "dequantize"])
+    func nothingOfTheUsersIsReplaced(command: String) throws {
+        try withScratchFolder { scratch in
+            let quantized = scratch.appendingPathComponent("quantized").path
+            try Tool.succeed(["convert", source, quantized])
+            let model = command == "convert" ? source : quantized
+            let output = scratch.appendingPathComponent("out")
+            func refuse(_ name: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+                let before = try contents(of: scratch)
+                for flags in [["--force"], ["--force", "--resume"], ["--resume"], []] {
+                    let outcome = try Tool.run([command, model, output.path] + flags)
+                    #expect(outcome.status == 73, "\(name)", sourceLocation: sourceLocation)
+                }
+                #expect(
+                    try contents(of: scratch) == before,
+                    "\(name)",
+                    sourceLocation: sourceLocation
+                )
+                try FileManager.default.removeItem(at: output)
+            }
+            try Data("mine".utf8).write(to: output)
+            try refuse("a file")
+            for name in ["pytorch_model.bin", "model.safetensors", "SHA256SUMS"] {
+                try FileManager.default.createDirectory(
+                    at: output,
+                    withIntermediateDirectories: true
+                )
+                try Data("mine".utf8).write(to: output.appendingPathComponent(name))
+                try refuse(name)
+            }
+            for name in ["notes.txt", "config.json", "sub/train.jsonl"] {
+                try Tool.succeed([command, model, output.path])
+                let file = output.appendingPathComponent(name)
+                let folder = file.deletingLastPathComponent()
+                try FileManager.default.createDirectory(
+                    at: folder,
+                    withIntermediateDirectories: true
+                )
+                try Data("mine".utf8).write(to: file)
+                try refuse(name)
+            }
+            let partial = scratch.appendingPathComponent("out.partial")
+            try FileManager.default.createDirectory(at: partial, withIntermediateDirectories: true)
+            try Data("mine".utf8).write(to: partial.appendingPathComponent("notes.txt"))
+            for flags in [["--force"], ["--resume"], []] {
+                #expect(try Tool.run([command, model, output.path] + flags).status == 73)
+            }
+            #expect(try contents(of: partial) == ["notes.txt": Data("mine".utf8)])
+        }
+    }
+
+    @Test(arguments: ["html", "md", "json"])
+    func onlyReportsAreReplacedByReports(format: String) throws {
+        try withScratchFolder { scratch in
+            let report = scratch.appendingPathComponent("report.\(format)")
+            let mine = Data("{\"mine\": 1}".utf8)
+            try mine.write(to: report)
+            let outcome = try Tool.run(["inspect", source, "--report", report.path])
+            #expect(outcome.status == 73)
+            #expect(try Data(contentsOf: report) == mine)
+            try FileManager.default.removeItem(at: report)
+            for _ in 0..<2 { try Tool.succeed(["inspect", source, "--report", report.path]) }
+        }
+    }
+
+    @Test func damageIsFound() throws {
+        try withScratchFolder { scratch in
+            let output = scratch.appendingPathComponent("out")
+            let run = try Tool.succeed(["convert", source, output.path, "--zstd", "--double-quant"])
+            let sums = try String(
+                contentsOf: output.appendingPathComponent("SHA256SUMS"),
+                encoding: .utf8
+            )
+            for line in sums.split(separator: "\n").dropFirst() {
+                #expect(run.output.contains("\(line)\n"))
+            }
+            let sound = try Tool.succeed(["verify", output.path, "--json"]).object()
+            #expect(sound["checked_files"] as? Int == sums.split(separator: "\n").count - 1)
+            // Values, a scale, a configuration: everything but the list itself.
+            for name in try contents(of: output).keys where name != "SHA256SUMS" {
+                let file = output.appendingPathComponent(name)
+                let bytes = try Data(contentsOf: file)
+                var damaged = bytes
+                damaged[bytes.count - 2] ^= 1
+                try damaged.write(to: file)
+                let outcome = try Tool.run(["verify", output.path])
+                #expect(outcome.status == 65, "\(name)")
+                try bytes.write(to: file)
+            }
         }
     }
 
@@ -72,7 +171,9 @@ import Testing
                 "--any-architecture", "--max-shard-size", "150KB", "--scale", "search",
                 "--threads", "1",
             ]
-            try Tool.succeed(["convert", model.path, reference.path] + options)
+            let whole = try Tool.succeed(
+                ["convert", model.path, reference.path, "--json"] + options
+            )
 
             // The journal's second line says that a file is finished, of twelve.
             let journal = scratch.appendingPathComponent("out.partial/journal.jsonl")
@@ -89,12 +190,23 @@ import Testing
             #expect(stopped.errors.contains("--resume"))
             #expect(!FileManager.default.fileExists(atPath: output.path))
 
+            // Forgotten flags cost nothing.
+            let forgotten = try Tool.run(["convert", model.path, output.path, "--json"] + options)
+            #expect(forgotten.status == 73)
+            #expect(try forgotten.error()["code"] as? String == "output.unfinished")
+            #expect(forgotten.errors.contains("--resume continues"))
+
             let resumed = try Tool.succeed(
                 ["convert", model.path, output.path, "--resume", "--json"] + options
             )
             let files = try #require(try resumed.object()["resumed_files"] as? [String])
             #expect((1...11).contains(files.count))
             #expect(try contents(of: output) == contents(of: reference))
+            // The errors of all files, to the bit, not only of those written now.
+            let results = try [whole, resumed].map { try $0.object() as NSDictionary }
+            for key in ["totals", "tensors", "codes"] {
+                #expect(results[0][key] as? NSObject == results[1][key] as? NSObject, "\(key)")
+            }
             let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path)
             #expect(!names.contains("out.partial"))
         }

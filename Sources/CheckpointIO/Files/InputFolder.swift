@@ -11,7 +11,7 @@ package final class InputFolder: Sendable {
     package let identity: FileIdentity
     private let descriptor: Int32
     /// The path without links.
-    private let resolvedPath: String
+    package let resolvedPath: String
 
     /// Opens the folder at a path that the user gave; links are followed.
     /// - Throws: `file.missing`, `file.unreadable` or `file.io`.
@@ -140,7 +140,7 @@ package final class InputFolder: Sendable {
         return prefixes
     }
 
-    private static func resolved(_ path: String) -> String? {
+    static func resolved(_ path: String) -> String? {
         guard let resolved = unsafe realpath(path, nil) else { return nil }
         defer { unsafe free(resolved) }
         return unsafe String(validatingCString: resolved)

@@ -45,6 +45,7 @@ extension CheckpointContents {
             )
         }
         self.folder = folder
+        resolvedPath = folder.resolvedPath
         name = folder.name
         warnings = layout.warnings + warnings
         try addCompanions(of: folder, names, options)
@@ -75,7 +76,8 @@ extension CheckpointContents {
         _ names: [Name],
         _ options: Checkpoint.Options
     ) throws(CheckpointError) {
-        let ours = Set(companions.map(\.name))
+        // Digests of another folder's files say nothing here.
+        let ours = Set(companions.map(\.name) + [Name(ChecksumFile.fileName)])
         for name in names
         where name != CheckpointContents.configName && !name.isWeightFile && !ours.contains(name) {
             guard let identity = folder.identity(of: name) else {

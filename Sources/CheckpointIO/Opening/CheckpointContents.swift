@@ -30,6 +30,8 @@ struct CheckpointContents: Sendable {
     /// The opened files that hold the weights.
     var weightFiles: [InputFile] = []
     var folder: InputFolder?
+    /// The path of the file or folder that was opened, absolute and without links.
+    var resolvedPath = ""
     /// The type to store floats in where the container itself does not tell; see `Checkpoint`.
     var preferredDType: DType?
     /// Tensors that were left out, because the index does not know them.
@@ -69,9 +71,11 @@ extension CheckpointContents {
             throw CheckpointError.pickle(fileName)
         }
         let file = try InputFile(at: path)
+        let resolved = InputFolder.resolved(path) ?? path
         if Name(fileName).hasSuffix(".gguf") {
             try self.init(gguf: file, options: options)
             weightFiles = [file]
+            resolvedPath = resolved
             return
         }
         let safetensors = try SafetensorsFile(weights: file)
@@ -80,7 +84,8 @@ extension CheckpointContents {
             container: .safetensors,
             tensors: safetensors.tensors,
             metadata: safetensors.header.metadata,
-            weightFiles: [file]
+            weightFiles: [file],
+            resolvedPath: resolved
         )
     }
 

@@ -29,6 +29,23 @@ extension Descriptor {
         return names.sorted().map(\.text)
     }
 
+    /// Makes a folder in this one, unless it is there.
+    func makeFolder(_ path: String) throws(CheckpointError) {
+        while unsafe mkdirat(number, path, 0o700) != 0 {
+            if errno == EEXIST { return }
+            if errno != EINTR { throw .systemCall(errno, "make the folder", file: path) }
+        }
+    }
+
+    /// Removes an empty folder below this one.
+    /// - Returns: 0, or the error number.
+    func removeFolder(_ path: String) -> Int32 {
+        while unsafe unlinkat(number, path, AT_REMOVEDIR) != 0 {
+            if errno != EINTR { return errno }
+        }
+        return 0
+    }
+
     /// Removes an entry of this folder that is not a folder.
     /// - Returns: 0, or the error number.
     func remove(_ entry: String) -> Int32 {

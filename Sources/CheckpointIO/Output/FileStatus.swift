@@ -19,6 +19,8 @@ struct FileStatus: Equatable {
     let mode: mode_t
     let isFolder: Bool
     let isRegular: Bool
+    /// When content, name or permissions last changed: seconds and nanoseconds.
+    let changed: [Int]
 
     init(_ values: stat) {
         identity = Identity(
@@ -29,6 +31,11 @@ struct FileStatus: Equatable {
         mode = values.st_mode & 0o7777
         isFolder = values.st_mode & S_IFMT == S_IFDIR
         isRegular = values.st_mode & S_IFMT == S_IFREG
+        #if canImport(Darwin)
+        changed = [values.st_ctimespec.tv_sec, values.st_ctimespec.tv_nsec]
+        #else
+        changed = [values.st_ctim.tv_sec, values.st_ctim.tv_nsec]
+        #endif
     }
 
     /// Returns the status of what a path leads to, links followed; `nil` if there is nothing.

@@ -18,7 +18,7 @@ extension Fingerprint {
                 name: "config.json",
                 byteCount: text.count,
                 modified: "-",
-                headerDigest: text.withRawSpan { PieceDigest.sha256(of: $0) }
+                headerDigest: text.withRawSpan { FileDigest(of: $0).hexadecimal }
             )
         }
         for companion in checkpoint.companions {
@@ -26,7 +26,7 @@ extension Fingerprint {
                 name: companion.name.text,
                 byteCount: companion.source.byteCount,
                 modified: "-",
-                headerDigest: try PieceDigest(of: companion.source).hexadecimal
+                headerDigest: try FileDigest(of: companion.source).hexadecimal
             )
         }
     }
@@ -41,6 +41,6 @@ extension Fingerprint {
             // The header was validated when the checkpoint was opened.
             byteCount = min(file.byteCount, 8 + Int(min(length, 100_000_000)))
         }
-        return try file.bytes(in: 0..<byteCount).withRawSpan { PieceDigest.sha256(of: $0) }
+        return try file.bytes(in: 0..<byteCount).withRawSpan { FileDigest(of: $0).hexadecimal }
     }
 }

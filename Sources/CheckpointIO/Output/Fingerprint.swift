@@ -36,7 +36,7 @@ public struct Fingerprint: Hashable, Sendable {
     ///   - name: below the input folder.
     ///   - byteCount: its length.
     ///   - modified: seconds and nanoseconds of the last change, in any fixed spelling.
-    ///   - headerDigest: the SHA-256 of its header; see `PieceDigest.sha256(of:)`.
+    ///   - headerDigest: the SHA-256 of its header; see `FileDigest`.
     public mutating func addInput(
         name: String,
         byteCount: Int,

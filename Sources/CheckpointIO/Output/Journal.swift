@@ -16,14 +16,16 @@ internal import Darwin
 /// file that it speaks of.
 final class Journal: Sendable {
     /// The version of this format; part of every fingerprint.
-    static let formatVersion = 1
+    static let formatVersion = 2
     static let fileName = "journal.jsonl"
 
     /// A finished file.
     struct Entry: Equatable {
         let file: String
         let byteCount: Int
-        let digest: PieceDigest
+        let digest: FileDigest
+        /// What the run that continues wants to know of it, such as the errors of its tensors.
+        var note: JSONObject?
     }
 
     private let descriptor: Descriptor

@@ -15,8 +15,8 @@ struct JournalContent {
     /// The length of the sound lines; what follows is torn.
     let soundByteCount: Int
 
-    /// The most that is read of a journal: a line for each of 10 000 shards, and the fingerprint.
-    private static let byteLimit = 16 << 20
+    /// The most that is read of a journal: a line for each of 10 000 shards with its notes, and the fingerprint.
+    private static let byteLimit = 64 << 20
 
     /// Reads the journal of a folder.
     /// - Returns: `nil` if there is none, or nothing in it is sound.

@@ -18,11 +18,13 @@ enum JournalLine {
     }
 
     static func text(of entry: Journal.Entry) -> [UInt8] {
-        sealed([
+        var line: JSONObject = [
             "file": .string(entry.file),
             "size": .integer(entry.byteCount),
-            "digest": .string(entry.digest.hexadecimal),
-        ])
+            "sha256": .string(entry.digest.hexadecimal),
+        ]
+        if let note = entry.note { line["note"] = .object(note) }
+        return sealed(line)
     }
 
     /// Reads a line without its newline.
@@ -60,13 +62,16 @@ enum JournalLine {
     private static func entry(_ object: JSONObject) throws(CheckpointError) -> Journal.Entry? {
         let name = try object.string("file")
         let byteCount = try object.integer("size")
-        let digest = try object.string("digest")
+        let note = try object.optionalObject("note")
         // The name becomes a path below the temporary folder.
-        guard OutputFolder.isPlain(name), byteCount >= 0 else { return nil }
+        guard OutputFolder.isPlain(name), byteCount >= 0,
+            let digest = FileDigest(hexadecimal: try object.string("sha256"))
+        else { return nil }
         return Journal.Entry(
             file: name,
             byteCount: byteCount,
-            digest: PieceDigest(hexadecimal: digest)
+            digest: digest,
+            note: note
         )
     }
 
@@ -76,6 +81,6 @@ enum JournalLine {
     }
 
     private static func check(of body: [UInt8]) -> [UInt8] {
-        Array(body.withRawSpan { PieceDigest.sha256(of: $0) }.utf8.prefix(checkDigitCount))
+        Array(body.withRawSpan { FileDigest(of: $0).hexadecimal }.utf8.prefix(checkDigitCount))
     }
 }

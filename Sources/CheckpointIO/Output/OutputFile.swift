@@ -80,6 +80,9 @@ public final class OutputFile: ByteSource {
         try descriptor.truncate(byteCount: byteCount)
     }
 
+    /// Brings everything written so far to the medium.
+    func synchronize() throws(CheckpointError) { try descriptor.synchronize() }
+
     /// Sets the final permissions, brings everything to the medium and closes the file.
     ///
     /// After a failure the file is worthless and is not tried again: what the system could not

@@ -28,13 +28,14 @@ extension OutputFolder {
         let replacesFolder: Bool
         let journalText = try journal?.bytes()
         do throws(CheckpointError) {
+            try writeChecksums()
+            replacesFolder = try isReplacing()
             try journal?.close()
             if journal != nil { try removeEntry(Journal.fileName) }
             // The lock on the folder itself stays until it has its final name.
-            try removeEntry(OutputPlace.lockName)
-            try folder.setMode(finalFolderMode)
-            try folder.synchronize()
-            replacesFolder = try place.putIntoPlace(overwrite: overwrites)
+            try removeEntry(LockFile.fileName)
+            try finishFolders()
+            try place.putIntoPlace(replaces: replacesFolder)
         } catch {
             if let journalText { try? restoreJournal(journalText) }
             throw error
@@ -42,10 +43,98 @@ extension OutputFolder {
         state.withLock { $0.stage = .committed }
         try? lockFile.close()
         try? folder.close()
-        guard replacesFolder else { return [] }
+        guard replacesFolder, let replaced else { return [] }
         // What is at the temporary path now is the folder that was replaced.
-        guard let failure = place.removeTree() else { return [] }
+        guard
+            case .success(let old) = Descriptor.open(
+                place.partialPath,
+                flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                name: place.partialPath
+            ), let failure = place.removeFolder(old, holding: replaced)
+        else { return [] }
         return [CheckpointWarning(failure)]
+    }
+
+    /// Whether an earlier output is replaced: it has to be the one that was there at the beginning,
+    /// unchanged.
+    private func isReplacing() throws(CheckpointError) -> Bool {
+        guard FileStatus(at: place.destination) != nil else { return false }
+        guard let replaced else {
+            throw place.existsError("it appeared while the output was made", hint: nil)
+        }
+        let now = Descriptor.open(
+            place.destination,
+            flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+            name: place.name
+        )
+        guard case .success(let folder) = now, try FolderContent(of: folder) == replaced else {
+            throw place.existsError("it changed while the output was made", hint: nil)
+        }
+        return true
+    }
+
+    /// Writes the digests of all files.
+    private func writeChecksums() throws(CheckpointError) {
+        let (files, known) = state.withLock { ($0.openFiles.map(\.fileName), $0.digests) }
+        let missing = files.filter { known[$0] == nil }
+        let digests = Mutex(known)
+        try parallel.forEach(missing.count) { index throws(CheckpointError) in
+            let path = missing[index]
+            let opened = Descriptor.open(
+                path,
+                below: self.folder,
+                flags: O_RDONLY | O_NOFOLLOW,
+                name: path
+            )
+            guard case .success(let file) = opened else {
+                throw CheckpointError(.fileChanged, "the finished file is gone", file: path)
+            }
+            let bytes = DescriptorBytes(descriptor: file, byteCount: try file.status().byteCount)
+            let digest = try FileDigest(of: bytes, budget: self.budget)
+            digests.withLock { $0[path] = digest }
+        }
+        let sums = ChecksumFile(digests.withLock { $0 })
+        try lockFile.announce([ChecksumFile.fileName])
+        // A last step that failed may be tried again.
+        try removeEntry(ChecksumFile.fileName)
+        let opened = Descriptor.open(
+            ChecksumFile.fileName,
+            below: folder,
+            flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+            name: ChecksumFile.fileName
+        )
+        switch opened {
+        case .success(let descriptor):
+            let file = try OutputFile(descriptor, finalMode: finalFileMode, byteCount: nil)
+            try sums.text.withRawSpan { (bytes) throws(CheckpointError) in
+                try file.write(bytes, at: 0)
+            }
+            try file.finish()
+        case .failure(let failure):
+            throw .systemCall(failure.number, "create the file", file: ChecksumFile.fileName)
+        }
+        state.withLock { $0.digests = digests.withLock { $0 } }
+    }
+
+    /// Gives the folder and those below their permissions, and brings their names to the medium.
+    private func finishFolders() throws(CheckpointError) {
+        let paths = state.withLock { Array($0.digests.keys) }
+        for path in FolderContent.parents(of: paths).sorted(by: >) {
+            switch Descriptor.open(path, below: folder, flags: O_RDONLY | O_DIRECTORY, name: path) {
+            case .success(let inner):
+                try inner.setMode(finalFolderMode)
+                try inner.synchronize()
+            case .failure(let failure):
+                throw .systemCall(failure.number, "open the folder", file: path)
+            }
+        }
+        try folder.setMode(finalFolderMode)
+        try folder.synchronize()
+    }
+
+    /// The digests of all files, in order of their paths' bytes; complete after `commit()`.
+    public var checksums: [ChecksumFile.Entry] {
+        state.withLock { ChecksumFile($0.digests) }.entries
     }
 
     /// Writes the journal again, after it was removed for a last step that failed.
@@ -83,11 +172,13 @@ extension OutputFolder {
             try? folder.close()
         }
         guard let error, isWorthKeeping(after: error) else {
-            place.removeFolder(folder)
+            removeOwn(except: [])
+            _ = folder.remove(LockFile.fileName)
+            _ = place.removeFolder(folder, holding: FolderContent())
             return error
         }
-        removeUnrecorded()
-        _ = folder.remove(OutputPlace.lockName)
+        removeOwn(except: (journal?.recordedNames ?? []).union([Journal.fileName]))
+        _ = folder.remove(LockFile.fileName)
         var kept = error
         let advice = "what is finished is kept: run the same command with --resume to continue"
         kept.hint =
@@ -100,7 +191,8 @@ extension OutputFolder {
 
     /// Whether a later run could use what is there.
     ///
-    /// Not after an error that comes again, and not if there is nothing yet. A run that was stopped can always go on.
+    /// False for errors that a second run would repeat, and while no file is finished. A run that
+    /// was stopped can always go on.
     private func isWorthKeeping(after error: CheckpointError) -> Bool {
         guard let journal else { return false }
         if error.code == .outputStopped { return true }
@@ -112,10 +204,10 @@ extension OutputFolder {
         }
     }
 
-    /// Removes the files that a later run would have to write anew.
-    private func removeUnrecorded() {
-        guard let journal, let entries = try? folder.entries() else { return }
-        let kept = journal.recordedNames.union([Journal.fileName, OutputPlace.lockName])
-        for entry in entries where !kept.contains(entry) { _ = folder.remove(entry) }
+    /// Removes what this run and the one before it made, but for some files.
+    private func removeOwn(except kept: Set<String>) {
+        let own = state.withLock { $0.announced }
+            .union([Journal.fileName, ChecksumFile.fileName]).subtracting(kept)
+        try? FolderContent(of: folder).filter(own.contains).remove(from: folder)
     }
 }

@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import Tensors
 
 #if canImport(Glibc)
@@ -10,39 +11,42 @@ internal import Darwin
 
 extension OutputFolder {
     /// Clears the temporary folder of everything that does not count, and opens the journal.
-    /// - Returns: the journal, and the sizes of the files of an earlier run that are whole.
+    /// - Returns: the journal, and the files of an earlier run that are whole.
     static func openJournal(
-        in folder: Descriptor,
+        _ content: JournalContent?,
+        in claim: OutputPlace.Claim,
         fingerprint: Fingerprint?,
         resume: Bool,
         parallel: ParallelLoop,
         budget: MemoryBudget?
-    ) throws(CheckpointError) -> (Journal?, [String: Int]) {
+    ) throws(CheckpointError) -> (journal: Journal?, files: [String: Journal.Entry]) {
+        let folder = claim.folder
         guard let fingerprint else {
-            try clear(folder, except: [])
+            try clear(claim, except: [])
             return (nil, [:])
         }
-        guard resume, let content = try JournalContent(in: folder) else {
-            try clear(folder, except: [])
+        guard resume, let content else {
+            try clear(claim, except: [])
             return (try Journal.create(in: folder, fingerprint: fingerprint), [:])
         }
         try fingerprint.requireEqual(to: content.fingerprint, file: Journal.fileName)
-        var sound: [String: Int] = [:]
-        for entry in content.entries
-        where try isWhole(entry, in: folder, parallel: parallel, budget: budget) {
-            sound[entry.file] = entry.byteCount
+        let whole = Mutex<[String: Journal.Entry]>([:])
+        try parallel.forEach(content.entries.count) { index throws(CheckpointError) in
+            let entry = content.entries[index]
+            guard try isWhole(entry, in: folder, budget: budget) else { return }
+            whole.withLock { $0[entry.file] = entry }
         }
-        try clear(folder, except: Set(sound.keys).union([Journal.fileName]))
+        let files = whole.withLock { $0 }
+        try clear(claim, except: Set(files.keys).union([Journal.fileName]))
         let journal = try Journal.reopen(in: folder, keeping: content)
-        for entry in content.entries where sound[entry.file] == nil { journal.forget(entry.file) }
-        return (journal, sound)
+        for entry in content.entries where files[entry.file] == nil { journal.forget(entry.file) }
+        return (journal, files)
     }
 
     /// Whether a recorded file is still what was recorded.
     private static func isWhole(
         _ entry: Journal.Entry,
         in folder: Descriptor,
-        parallel: ParallelLoop,
         budget: MemoryBudget?
     ) throws(CheckpointError) -> Bool {
         guard
@@ -55,24 +59,28 @@ extension OutputFolder {
         else { return false }
         let status = try descriptor.status()
         guard status.isRegular, status.byteCount == entry.byteCount else { return false }
-        let digest = try PieceDigest(
+        let digest = try FileDigest(
             of: DescriptorBytes(descriptor: descriptor, byteCount: entry.byteCount),
-            parallel: parallel,
             budget: budget
         )
         return digest == entry.digest
     }
 
+    /// Removes what an earlier run left, but for some files.
     private static func clear(
-        _ folder: Descriptor,
+        _ claim: OutputPlace.Claim,
         except kept: Set<String>
     ) throws(CheckpointError) {
-        for entry in try folder.entries()
-        where entry != OutputPlace.lockName && !kept.contains(entry) {
-            let failure = folder.remove(entry)
+        for file in claim.left.files.map(\.path)
+        where file != LockFile.fileName && !kept.contains(file) {
+            let failure = claim.folder.remove(file)
             guard failure == 0 || failure == ENOENT else {
-                throw .systemCall(failure, "remove", file: entry)
+                throw .systemCall(failure, "remove", file: file)
             }
+        }
+        let used = FolderContent.parents(of: Array(kept))
+        for path in claim.left.folders.reversed() where !used.contains(path) {
+            _ = claim.folder.removeFolder(path)
         }
     }
 }

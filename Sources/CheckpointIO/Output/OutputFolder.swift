@@ -24,8 +24,10 @@ public final class OutputFolder: Sendable {
 
     let place: OutputPlace
     let folder: Descriptor
-    let lockFile: Descriptor
+    let lockFile: LockFile
     let overwrites: Bool
+    /// What the folder to be replaced held when this run began; nil if there was none.
+    let replaced: FolderContent?
     let finalFileMode: mode_t
     let finalFolderMode: mode_t
     let parallel: ParallelLoop
@@ -43,8 +45,12 @@ public final class OutputFolder: Sendable {
     struct State {
         var stage = Stage.building
         var openFiles: [OutputFile] = []
-        /// Files of an earlier run that are whole, by name, with their sizes.
-        var resumed: [String: Int] = [:]
+        /// Files of an earlier run that are whole, by name.
+        var resumed: [String: Journal.Entry] = [:]
+        /// Everything that may have been made here, by path.
+        var announced: Set<String> = []
+        /// The digests of finished files, by path.
+        var digests: [String: FileDigest] = [:]
     }
 
     /// Starts an output.
@@ -52,13 +58,14 @@ public final class OutputFolder: Sendable {
     ///   - destination: the folder to make; its parent exists.
     ///   - sources: the files and folders that are read: the destination may not be one of them,
     ///     nor lie inside one, nor hold one.
-    ///   - overwrite: whether an existing destination is replaced at the end.
+    ///   - overwrite: whether an earlier output at the destination is replaced at the end, and a
+    ///     stopped run is thrown away. Anything else at the destination is never replaced.
     ///   - fingerprint: what decides the bytes; `nil` for an output that is not resumable.
     ///   - resume: whether to keep the finished files of an earlier run.
     ///   - parallel: for digests.
     ///   - budget: what buffers are counted against.
-    /// - Throws: `output.insideInput`, `output.exists`, `output.busy`, `output.fingerprint`,
-    ///   `file.io`.
+    /// - Throws: `output.insideInput`, `output.exists`, `output.unfinished`, `output.busy`,
+    ///   `output.fingerprint`, `file.io`.
     public init(
         at destination: String,
         sources: [String],
@@ -74,7 +81,7 @@ public final class OutputFolder: Sendable {
         overwrites = overwrite
         place = try OutputPlace(destination, partialName: { $0 + ".partial" })
         try place.requireOutside(sources)
-        try place.requireFree(overwrite: overwrite)
+        replaced = try place.requireReplaceable(overwrite: overwrite, parallel: parallel)
         let modes = OutputModes(sources: sources)
         (finalFileMode, finalFolderMode) = (modes.file, modes.folder)
         cs_ignore_file_size_signal()
@@ -87,26 +94,37 @@ public final class OutputFolder: Sendable {
             throw Self.stillResumable(error)
         }
         (folder, lockFile) = (claim.folder, claim.lockFile)
-        var resumed: [String: Int] = [:]
+        var state = State()
         do throws(CheckpointError) {
-            (journal, resumed) = try Self.openJournal(
-                in: folder,
+            let content = try JournalContent(in: folder)
+            if let content, !resume, !overwrite { try place.requireNothingFinished(content) }
+            let kept = try Self.openJournal(
+                content,
+                in: claim,
                 fingerprint: fingerprint,
                 resume: resume,
                 parallel: parallel,
                 budget: budget
             )
+            (journal, state.resumed) = (kept.journal, kept.files)
+            state.announced = Set(kept.files.keys)
+            state.digests = kept.files.mapValues(\.digest)
         } catch {
-            // An earlier run's work stays as it is; a folder made just now goes.
+            // An earlier run's work stays as it is, with the lock that says what is its own; a
+            // folder made just now goes.
+            if !claim.left.files.contains(where: { $0.path == LockFile.fileName }) {
+                _ = folder.remove(LockFile.fileName)
+            }
             if claim.isNew {
-                place.removeFolder(folder)
-            } else {
-                _ = folder.remove(OutputPlace.lockName)
-                if resume { throw Self.stillResumable(error) }
+                let own = [Journal.fileName]
+                let content = try? FolderContent(of: folder).filter(own.contains)
+                _ = place.removeFolder(folder, holding: content ?? FolderContent())
+            } else if resume {
+                throw Self.stillResumable(error)
             }
             throw error
         }
-        state = Mutex(State(resumed: resumed))
+        self.state = Mutex(state)
     }
 
     /// Returns the error that kept a run from going on, with a word on what is still there.
@@ -132,9 +150,30 @@ public final class OutputFolder: Sendable {
         state.withLock { $0.resumed[name] != nil }
     }
 
+    /// What was recorded with a file that an earlier run finished; nil if nothing was.
+    public func resumedNote(of name: String) -> JSONObject? {
+        state.withLock { $0.resumed[name]?.note }
+    }
+
+    /// Says which files are going to be made: one step for many, where each would take one of its
+    /// own when it is created.
+    ///
+    /// What a killed run left is cleared by the next one only if it was announced.
+    /// - Throws: `file.io`.
+    public func announce(_ names: [String]) throws(CheckpointError) {
+        requireBuilding()
+        let new = state.withLock { state in
+            let new = names.filter { !state.announced.contains($0) }
+            state.announced.formUnion(new)
+            return new
+        }
+        try lockFile.announce(new)
+    }
+
     /// Creates a file in the folder.
     /// - Parameters:
-    ///   - name: one plain name, not that of a file that is there already.
+    ///   - name: one plain name, or several with `/` between them for a file in a folder below; not
+    ///     that of a file that is there already.
     ///   - byteCount: the length if it is known: reserved now, so that a full disk shows at once.
     /// - Returns: the file, empty or zeroed, to be finished before `commit()`.
     /// - Throws: `file.io`.
@@ -144,6 +183,8 @@ public final class OutputFolder: Sendable {
     ) throws(CheckpointError) -> OutputFile {
         precondition(Self.isPlain(name), "not a plain file name: \(name)")
         requireBuilding()
+        try announce([name])
+        for parent in FolderContent.parents(of: [name]).sorted() { try folder.makeFolder(parent) }
         let descriptor: Descriptor
         switch Descriptor.open(
             name,
@@ -174,18 +215,42 @@ public final class OutputFolder: Sendable {
     }
 
     /// Finishes a file and records it in the journal, so that a later run need not repeat it.
+    /// - Parameters:
+    ///   - file: a file of this output.
+    ///   - note: what a later run wants to know of it; see `resumedNote(of:)`.
     /// - Throws: `file.io`; `limit.memory`.
-    public func finishAndRecord(_ file: OutputFile) throws(CheckpointError) {
+    public func finishAndRecord(
+        _ file: OutputFile,
+        note: JSONObject? = nil
+    ) throws(CheckpointError) {
         requireBuilding()
-        guard let journal else { return try file.finish() }
         let byteCount = file.byteCount
-        let digest = try PieceDigest(of: file, parallel: parallel, budget: budget)
+        let digest = try digestWhileSynchronizing(file)
         try file.finish()
+        state.withLock { $0.digests[file.fileName] = digest }
+        guard let journal else { return }
         // The name has to be on the medium before the journal speaks of it.
         try folder.synchronize()
         try journal.append(
-            Journal.Entry(file: file.fileName, byteCount: byteCount, digest: digest)
+            Journal.Entry(file: file.fileName, byteCount: byteCount, digest: digest, note: note)
         )
+    }
+
+    /// Computes the digest of a file while the medium is busy with it.
+    private func digestWhileSynchronizing(
+        _ file: OutputFile
+    ) throws(CheckpointError) -> FileDigest {
+        let result = Mutex<FileDigest?>(nil)
+        let budget = budget
+        try parallel.forEach(2) { index throws(CheckpointError) in
+            guard index == 0 else { return try file.synchronize() }
+            let digest = try FileDigest(of: file, budget: budget)
+            result.withLock { $0 = digest }
+        }
+        guard let digest = result.withLock({ $0 }) else {
+            preconditionFailure("the loop left an iteration out")
+        }
+        return digest
     }
 
     /// Removes a file that is not wanted in the output after all.
@@ -194,6 +259,10 @@ public final class OutputFolder: Sendable {
         requireBuilding()
         file.discard()
         try removeEntry(file.fileName)
+        state.withLock { state in
+            state.openFiles.removeAll { $0 === file }
+            state.digests[file.fileName] = nil
+        }
     }
 
     func removeEntry(_ name: String) throws(CheckpointError) {
@@ -207,10 +276,14 @@ public final class OutputFolder: Sendable {
         state.withLock { precondition($0.stage == .building, "the output is \($0.stage)") }
     }
 
-    static func isPlain(_ name: String) -> Bool {
-        let bytes = name.utf8
-        return !bytes.isEmpty && bytes.count <= 255 && name != "." && name != ".."
-            && !bytes.contains { $0 == 0x2F || $0 < 0x20 || $0 == 0x7F }
-            && name != OutputPlace.lockName && name != Journal.fileName
+    /// Whether a path below the folder is one that a file of an output may have.
+    static func isPlain(_ path: String) -> Bool {
+        let reserved = [LockFile.fileName, Journal.fileName, ChecksumFile.fileName]
+        return !reserved.contains(path)
+            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { name in
+                let bytes = name.utf8
+                return !bytes.isEmpty && bytes.count <= 255 && name != "." && name != ".."
+                    && !bytes.contains { $0 < 0x20 || $0 == 0x7F }
+            }
     }
 }

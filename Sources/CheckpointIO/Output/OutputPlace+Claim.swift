@@ -10,9 +10,11 @@ extension OutputPlace {
     /// A temporary folder that nobody else is using.
     struct Claim {
         let folder: Descriptor
-        let lockFile: Descriptor
+        let lockFile: LockFile
         /// Whether it was made just now.
         let isNew: Bool
+        /// What an earlier run left in it.
+        let left: FolderContent
     }
 
     /// Makes the temporary folder, or takes over one that a dead process left, and locks it.
@@ -45,16 +47,18 @@ extension OutputPlace {
                 continue
             }
             do throws(CheckpointError) {
-                if !isNew { try requireFlat(folder) }
-                return Claim(folder: folder, lockFile: try lockFile(in: folder), isNew: isNew)
+                let left = try leftContent(in: folder)
+                let lockFile = try lockFile(in: folder, paths: left.files.map(\.path))
+                return Claim(folder: folder, lockFile: lockFile, isNew: isNew, left: left)
             } catch {
-                if isNew { removeFolder(folder) }
+                if isNew { removeNewFolder(folder) }
                 throw error
             }
         }
     }
 
-    /// Creates the temporary file, or replaces one that a dead process left, and locks it.
+    /// Creates the temporary file, or takes the place of an empty one that a dead process left, and
+    /// locks it.
     /// - Throws: `output.busy`, `output.exists`, `file.io`.
     func claimFile() throws(CheckpointError) -> Descriptor {
         while true {
@@ -85,7 +89,9 @@ extension OutputPlace {
                 guard FileStatus(at: partialPath)?.identity == (try stale.status()).identity else {
                     continue
                 }
-                if let failure = removeTree() { throw failure }
+                // Nothing tells whose bytes they are.
+                guard try stale.status().byteCount == 0 else { throw inTheWay() }
+                if let failure = removeFile() { throw failure }
             case .failure(let failure) where failure.number == ENOENT: continue
             case .failure: throw inTheWay()
             }
@@ -112,45 +118,31 @@ extension OutputPlace {
         return true
     }
 
-    private func lockFile(in folder: Descriptor) throws(CheckpointError) -> Descriptor {
+    private func lockFile(
+        in folder: Descriptor,
+        paths: [String]
+    ) throws(CheckpointError) -> LockFile {
         let file: Descriptor
         switch Descriptor.open(
-            Self.lockName,
+            LockFile.fileName,
             below: folder,
             flags: O_RDWR | O_CREAT | O_NOFOLLOW,
-            name: Self.lockName
+            name: LockFile.fileName
         ) {
         case .success(let opened): file = opened
         case .failure(let failure):
-            throw .systemCall(failure.number, "create the lock", file: Self.lockName)
+            throw .systemCall(failure.number, "create the lock", file: LockFile.fileName)
         }
         let failure = file.lock()
         if failure == EWOULDBLOCK { throw busy(folder) }
-        guard failure == 0 else { throw .systemCall(failure, "lock", file: Self.lockName) }
-        let text = Array("\(getpid())\n".utf8)
-        try file.truncate(byteCount: 0)
-        try text.withRawSpan { (bytes) throws(CheckpointError) in try file.write(bytes, at: 0) }
-        return file
+        guard failure == 0 else { throw .systemCall(failure, "lock", file: LockFile.fileName) }
+        return try LockFile(file, paths: paths.filter { $0 != LockFile.fileName })
     }
 
     /// The error that names the process which holds the lock.
     private func busy(_ folder: Descriptor) -> CheckpointError {
-        var holder = "another process"
-        if case .success(let file) = Descriptor.open(
-            Self.lockName,
-            below: folder,
-            flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
-            name: Self.lockName
-        ), let status = try? file.status(), status.isRegular, 1...20 ~= status.byteCount {
-            var text = [UInt8](repeating: 0, count: status.byteCount)
-            let isRead = text.withMutableRawSpan { bytes in
-                (try? file.read(at: 0, into: &bytes)) != nil
-            }
-            let digits = text.prefix { 0x30...0x39 ~= $0 }
-            if isRead, !digits.isEmpty {
-                holder = "process \(String(decoding: digits, as: UTF8.self))"
-            }
-        }
+        let process = LockFile.content(in: folder)?.process ?? ""
+        let holder = process.isEmpty ? "another process" : "process \(process)"
         return CheckpointError(
             .outputBusy,
             "\(holder) is writing it",
@@ -159,54 +151,19 @@ extension OutputPlace {
         )
     }
 
-    private func inTheWay() -> CheckpointError {
-        CheckpointError(
-            .outputExists,
-            "something that is no output of this library is at the temporary path",
-            file: partialPath,
-            hint: "remove it yourself, or name another destination"
-        )
-    }
-
-    /// Throws if a left-over temporary folder holds folders: this library makes none.
-    private func requireFlat(_ folder: Descriptor) throws(CheckpointError) {
-        for entry in try folder.entries()
-        where FileStatus(of: entry, in: folder)?.isFolder == true {
-            throw inTheWay()
-        }
-    }
-
     // MARK: Removing
 
-    /// Removes the temporary folder and everything in it, as far as that is possible.
-    func removeFolder(_ folder: Descriptor) {
-        for entry in (try? folder.entries()) ?? [] { _ = folder.remove(entry) }
-        guard FileStatus(at: partialPath)?.identity == (try? folder.status())?.identity else {
-            return
-        }
-        while unsafe rmdir(partialPath) != 0, errno == EINTR {}
+    /// Removes a temporary folder that was just made, with its lock.
+    private func removeNewFolder(_ folder: Descriptor) {
+        _ = folder.remove(LockFile.fileName)
+        _ = removeFolder(folder, holding: FolderContent())
     }
 
-    /// Removes what is at the temporary path: a flat folder, a file, or a link.
+    /// Removes the file at the temporary path.
     /// - Returns: what went wrong.
-    func removeTree() -> CheckpointError? {
-        guard let status = FileStatus(at: partialPath) else { return nil }
-        guard status.isFolder else {
-            while unsafe unlink(partialPath) != 0 {
-                if errno != EINTR {
-                    return .systemCall(errno, "remove what was replaced", file: partialPath)
-                }
-            }
-            return nil
-        }
-        if case .success(let folder) = Descriptor.open(
-            partialPath,
-            flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-            name: partialPath
-        ) {
-            for entry in (try? folder.entries()) ?? [] { _ = folder.remove(entry) }
-        }
-        while unsafe rmdir(partialPath) != 0 {
+    func removeFile() -> CheckpointError? {
+        while unsafe unlink(partialPath) != 0 {
+            if errno == ENOENT { return nil }
             if errno != EINTR {
                 return .systemCall(errno, "remove what was replaced", file: partialPath)
             }

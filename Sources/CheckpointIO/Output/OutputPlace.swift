@@ -10,9 +10,6 @@ internal import Darwin
 
 /// Where an output goes: its destination, the temporary path beside it, and the folder of both.
 struct OutputPlace {
-    /// The file inside a temporary folder that names the process at work.
-    static let lockName = "lock"
-
     /// The destination without slashes at its end.
     let destination: String
     let partialPath: String
@@ -87,29 +84,6 @@ struct OutputPlace {
         }
     }
 
-    /// Throws if something is at the destination that may not be replaced.
-    /// - Throws: `output.exists`.
-    func requireFree(overwrite: Bool) throws(CheckpointError) {
-        guard let status = FileStatus(at: destination) else { return }
-        guard overwrite else { throw existsError("it exists already", hint: "--force replaces it") }
-        guard status.isFolder else { return }
-        // Whoever names their home folder by mistake must not lose it.
-        guard
-            case .success(let folder) = Descriptor.open(
-                destination,
-                flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-                name: name
-            )
-        else { throw existsError("it is a folder that cannot be read", hint: nil) }
-        for entry in try folder.entries()
-        where FileStatus(of: entry, in: folder)?.isFolder == true {
-            throw existsError(
-                "it holds the folder \"\(Name.printable(entry))\", so it is more than a checkpoint",
-                hint: "remove it yourself, or name another destination"
-            )
-        }
-    }
-
     func existsError(_ message: String, hint: String?) -> CheckpointError {
         CheckpointError(.outputExists, message, file: destination, hint: hint)
     }
@@ -130,10 +104,9 @@ struct OutputPlace {
     // MARK: Renaming
 
     /// Renames the temporary path to the destination and synchronizes the folder around them.
-    /// - Returns: whether the temporary path now holds what was at the destination before.
+    /// - Parameter replaces: whether what is at the destination goes to the temporary path.
     /// - Throws: `output.exists` if it appeared meanwhile; `file.io`, and then nothing has changed.
-    func putIntoPlace(overwrite: Bool) throws(CheckpointError) -> Bool {
-        let replaces = overwrite && FileStatus(at: destination) != nil
+    func putIntoPlace(replaces: Bool) throws(CheckpointError) {
         let failure = replaces ? exchange() : move(partialPath, to: destination)
         if failure == EEXIST {
             throw existsError("it appeared while the output was made", hint: nil)
@@ -146,7 +119,6 @@ struct OutputPlace {
             _ = replaces ? exchange() : move(destination, to: partialPath)
             throw error
         }
-        return replaces
     }
 
     /// Exchanges destination and temporary path.

@@ -16,7 +16,7 @@ public final class SingleFileOutput: Sendable {
     /// The file to write to.
     public let file: OutputFile
     private let place: OutputPlace
-    private let overwrites: Bool
+    private let replaces: Bool
     private let isDone = Mutex(false)
 
     /// Starts a file.
@@ -24,23 +24,21 @@ public final class SingleFileOutput: Sendable {
     ///   - destination: the file to make; its folder exists.
     ///   - sources: the files and folders that are read: the destination may not be one of them,
     ///     nor lie inside one.
-    ///   - overwrite: whether an existing file is replaced at the end.
+    ///   - isReplaceable: says of a file that is there already, by its content, whether it may be
+    ///     replaced at the end; nil replaces nothing.
     ///   - byteCount: the length if it is known: reserved now.
     /// - Throws: `output.insideInput`, `output.exists`, `output.busy`, `file.io`.
     public init(
         at destination: String,
         sources: [String],
-        overwrite: Bool = false,
+        isReplaceable: ((any ByteSource) throws(CheckpointError) -> Bool)? = nil,
         byteCount: Int? = nil
     ) throws(CheckpointError) {
         self.destination = destination
-        overwrites = overwrite
         place = try OutputPlace(destination, partialName: { ".\($0).partial" })
         try place.requireOutside(sources)
-        try place.requireFree(overwrite: overwrite)
-        if overwrite, let there = FileStatus(at: place.destination), there.isFolder {
-            throw place.existsError("it is a folder", hint: "name a file")
-        }
+        replaces = FileStatus(at: place.destination) != nil
+        if replaces { try Self.requireReplaceable(place, isReplaceable) }
         cs_ignore_file_size_signal()
         let descriptor = try place.claimFile()
         do throws(CheckpointError) {
@@ -50,7 +48,7 @@ public final class SingleFileOutput: Sendable {
                 byteCount: byteCount
             )
         } catch {
-            _ = place.removeTree()
+            _ = place.removeFile()
             throw error
         }
     }
@@ -63,9 +61,31 @@ public final class SingleFileOutput: Sendable {
     /// - Throws: `output.exists` if the destination appeared meanwhile, `file.io`.
     public func commit() throws(CheckpointError) {
         if !file.isFinished { try file.finish() }
-        let replaces = try place.putIntoPlace(overwrite: overwrites)
+        try place.putIntoPlace(replaces: replaces && FileStatus(at: place.destination) != nil)
         isDone.withLock { $0 = true }
-        if replaces { _ = place.removeTree() }
+        if replaces { _ = place.removeFile() }
+    }
+
+    /// Throws unless what is at the destination may go.
+    private static func requireReplaceable(
+        _ place: OutputPlace,
+        _ isReplaceable: ((any ByteSource) throws(CheckpointError) -> Bool)?
+    ) throws(CheckpointError) {
+        guard let isReplaceable else { throw place.existsError("it exists already", hint: nil) }
+        let opened = Descriptor.open(
+            place.destination,
+            flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+            name: place.name
+        )
+        guard case .success(let file) = opened, let status = try? file.status(), status.isRegular
+        else { throw place.existsError("it is not a regular file", hint: "name another file") }
+        let bytes = DescriptorBytes(descriptor: file, byteCount: status.byteCount)
+        guard try isReplaceable(bytes) else {
+            throw place.existsError(
+                "it was not written by this tool, and is kept",
+                hint: "name another file, or remove it yourself"
+            )
+        }
     }
 
     /// Gives the file up and removes it.
@@ -76,6 +96,6 @@ public final class SingleFileOutput: Sendable {
         }
         guard !wasDone else { return }
         file.discard()
-        _ = place.removeTree()
+        _ = place.removeFile()
     }
 }

@@ -39,18 +39,16 @@ public struct CheckpointConverter: Sendable {
     /// Writes the quantized checkpoint.
     /// - Parameters:
     ///   - destination: the folder to make.
-    ///   - sources: the files and folders that are read, as paths.
     ///   - options: how to run.
     /// - Returns: what was done.
-    /// - Throws: `num.nonFinite`, `num.overflow`, `output.…`, `file.…`, `limit.memory`.
+    /// - Throws: `output.insideInput` if the destination is the source or lies inside it;
+    ///   `num.nonFinite`, `num.overflow`, `output.…`, `file.…`, `limit.memory`.
     public func run(
         to destination: String,
-        sources: [String],
         options: RunOptions = RunOptions()
     ) throws(CheckpointError) -> ConversionReport {
         try output.write(
             to: destination,
-            sources: sources,
             fields: fingerprintFields,
             options: options
         )

@@ -66,14 +66,12 @@ public struct CheckpointDequantizer: Sendable {
     /// Writes the float checkpoint.
     /// - Parameters:
     ///   - destination: the folder to make.
-    ///   - sources: the files and folders that are read, as paths.
     ///   - options: how to run.
     /// - Returns: what was done.
     /// - Throws: `num.overflow` if a value does not fit the type, `quant.absmax`, `output.…`,
     ///   `file.…`, `limit.memory`.
     public func run(
         to destination: String,
-        sources: [String],
         options: RunOptions = RunOptions()
     ) throws(CheckpointError) -> ConversionReport {
         let fields: [Fingerprint.Field] = [
@@ -84,7 +82,6 @@ public struct CheckpointDequantizer: Sendable {
         ]
         return try output.write(
             to: destination,
-            sources: sources,
             fields: fields,
             options: options
         )

@@ -68,14 +68,12 @@ struct CheckpointOutput: Sendable {
     /// Writes everything.
     /// - Parameters:
     ///   - destination: the folder to make.
-    ///   - sources: what is read, as paths.
     ///   - fields: the options that decide bytes, for the journal.
     ///   - options: how to run.
     /// - Returns: what was done.
     /// - Throws: what the jobs and the output folder throw.
     func write(
         to destination: String,
-        sources: [String],
         fields: [Fingerprint.Field],
         options: RunOptions
     ) throws(CheckpointError) -> ConversionReport {
@@ -87,7 +85,7 @@ struct CheckpointOutput: Sendable {
         try fingerprint.addInputs(of: checkpoint)
         let folder = try OutputFolder(
             at: destination,
-            sources: sources,
+            sources: [checkpoint.resolvedPath],
             overwrite: options.overwrites,
             fingerprint: fingerprint,
             resume: options.resumes,

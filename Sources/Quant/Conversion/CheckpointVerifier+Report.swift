@@ -28,6 +28,8 @@ extension CheckpointVerifier {
         public let findings: [CheckpointError]
         /// What is odd, but no defect.
         public let warnings: [CheckpointWarning]
+        /// The files that were compared with `SHA256SUMS`; nil if the folder has none.
+        public let checkedFileCount: Int?
         /// The tensors whose relative RMSE is above the limit, in the order of the file.
         public let tensorsAboveLimit: [Name]
 

@@ -12,6 +12,9 @@ public struct CheckpointVerifier: Sendable {
     public let byteCount: Int
     private let checkpoint: Checkpoint
     private let source: Checkpoint?
+    /// What `SHA256SUMS` says of the files; nil without one, or if it cannot be read.
+    private let checksums: ChecksumFile?
+    private let checksumFinding: CheckpointError?
     private let items: [VerificationPlanner.Item]
     private let relativeRMSELimit: Double?
 
@@ -30,6 +33,19 @@ public struct CheckpointVerifier: Sendable {
         self.relativeRMSELimit = relativeRMSELimit
         items = VerificationPlanner(checkpoint, against: source).items
         byteCount = items.reduce(0) { $0 + ($1.job?.sourceByteCount ?? 0) }
+        do throws(CheckpointError) {
+            checksums = try checkpoint.checksums()
+            checksumFinding = nil
+        } catch {
+            (checksums, checksumFinding) = (nil, error)
+        }
+    }
+
+    /// The bytes whose progress is told: those of tensors, and of files for their digests.
+    public var workByteCount: Int {
+        (checksums?.entries ?? []).reduce(byteCount) {
+            $0 + checkpoint.byteCount(ofFile: $1.path)
+        }
     }
 
     /// Reads everything.
@@ -42,12 +58,12 @@ public struct CheckpointVerifier: Sendable {
         let runner = TileRunner(
             rows: rows,
             scratch: try ScratchPool(workerCount: rows.threadCount, budget: options.budget),
-            progress: ProgressTracker(totalByteCount: byteCount, options: options)
+            progress: ProgressTracker(totalByteCount: workByteCount, options: options)
         )
+        var findings = try checkFiles(runner, budget: options.budget)
         var results = try runner.run(items.compactMap(\.job))[...]
         try checkpoint.checkUnchanged()
         try source?.checkUnchanged()
-        var findings: [CheckpointError] = []
         var tensors: [Report.Tensor] = []
         for item in items {
             let tiles = item.job == nil ? [] : results.popFirst() ?? []
@@ -61,9 +77,52 @@ public struct CheckpointVerifier: Sendable {
         return Report(
             tensors: tensors,
             findings: Array(Self.merged(findings).prefix(Self.findingLimit)),
-            warnings: checkpoint.warnings,
+            warnings: checkpoint.warnings + unlistedFiles,
+            checkedFileCount: checksums?.entries.count,
             tensorsAboveLimit: tensors.filter(isAboveLimit).map(\.name)
         )
+    }
+
+    /// Compares every file with its digest.
+    /// - Returns: what is wrong, in the order of the list.
+    private func checkFiles(
+        _ runner: TileRunner,
+        budget: MemoryBudget
+    ) throws(CheckpointError) -> [CheckpointError] {
+        guard let checksums else { return checksumFinding.map { [$0] } ?? [] }
+        let entries = checksums.entries
+        let found = try runner.rows.map(entries.count) {
+            (index, _) throws(CheckpointError) -> CheckpointError? in
+            let entry = entries[index]
+            do throws(CheckpointError) {
+                try checkpoint.check(entry, budget: budget)
+            } catch {
+                guard error.code != .limitMemory else { throw error }
+                return error.inFile(entry.path)
+            }
+            try runner.progress.advance(
+                by: checkpoint.byteCount(ofFile: entry.path),
+                tensor: Name(entry.path)
+            )
+            return nil
+        }
+        return found.compactMap { $0 }
+    }
+
+    /// Files that a list of digests leaves out.
+    private var unlistedFiles: [CheckpointWarning] {
+        guard let checksums else { return [] }
+        let listed = Set(checksums.entries.map(\.path))
+        let files = checkpoint.weightFiles.map(\.fileName) + checkpoint.companions.map(\.name.text)
+        return files.filter { !listed.contains($0) }.map { file in
+            CheckpointWarning(
+                CheckpointError(
+                    .fileChecksumList,
+                    "the file is not listed in \(ChecksumFile.fileName)",
+                    file: file
+                )
+            )
+        }
     }
 
     /// Tells a defect once that shows in several tensors, such as a frame of a compressed file.

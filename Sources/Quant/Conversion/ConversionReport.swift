@@ -22,7 +22,7 @@ public struct ConversionReport: Sendable {
         public let byteCount: Int
         /// Its bytes before compression.
         public let unpackedByteCount: Int
-        /// Whether an earlier, stopped run wrote it; its tensors' errors are not measured again.
+        /// Whether an earlier, stopped run wrote it; its tensors' errors are those of that run.
         public let isResumed: Bool
     }
 
@@ -30,6 +30,8 @@ public struct ConversionReport: Sendable {
     public let tensors: [Tensor]
     /// The files of weights, in order of their numbers.
     public let files: [File]
+    /// The digests of all files, in order of their names' bytes: what `SHA256SUMS` says.
+    public let checksums: [ChecksumFile.Entry]
     /// What is worth knowing; those of the plan included.
     public let warnings: [CheckpointWarning]
 

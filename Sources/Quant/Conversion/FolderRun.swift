@@ -11,6 +11,7 @@ struct FolderRun {
 
     /// Writes the files, the index last, and puts the folder into place.
     func write(_ layouts: [SafetensorsLayout]) throws(CheckpointError) -> ConversionReport {
+        try folder.announce(fileNames)
         if let configuration = output.configuration {
             try folder.writeFile("config.json", configuration)
         }
@@ -21,7 +22,7 @@ struct FolderRun {
         for (number, shard) in output.shards.shards.enumerated() {
             let file = output.plan.files[number]
             let isResumed = folder.isResumed(file.name)
-            let results = try isResumed ? skip(shard) : write(shard, layouts[number])
+            let results = try isResumed ? skip(shard, file.name) : write(shard, layouts[number])
             // What states turned out to be long is in the file only.
             let written = try WrittenFile(folder.partialPath + "/" + file.name)
             totalByteCount += written.tensorByteCount
@@ -43,25 +44,34 @@ struct FolderRun {
         return ConversionReport(
             tensors: tensors.compactMap { $0 },
             files: files,
+            checksums: folder.checksums,
             warnings: output.plan.warnings + warnings
         )
+    }
+
+    /// Everything that is going to be made, unpacked files of weights included.
+    private var fileNames: [String] {
+        let shards = output.shards.shards.map(\.fileName)
+        return output.plan.companionNames.map(\.text) + shards
+            + (output.zstdLevel == nil ? [] : output.plan.files.map(\.name))
     }
 
     /// Writes a file of weights.
     private func write(
         _ shard: ShardPlan.Shard,
         _ layout: SafetensorsLayout
-    ) throws(CheckpointError) -> [[TileResult]] {
+    ) throws(CheckpointError) -> [TensorOutcome] {
         let file = try folder.createFile(
             shard.fileName,
             byteCount: layout.maximumFileByteCount
         )
         let writer = SafetensorsWriter(layout, to: file)
         let jobs = shard.tensorIndices.map { BoundJob(job: output.units[$0].job, writer: writer) }
-        let results = try runner.run(jobs)
+        let results = try runner.run(jobs).map(TensorOutcome.init)
+        let note = TensorOutcome.note(of: results)
         try writer.finish()
         guard let level = output.zstdLevel else {
-            try folder.finishAndRecord(file)
+            try folder.finishAndRecord(file, note: note)
             return results
         }
         let packed = try folder.createFile(shard.fileName + ".zst")
@@ -77,37 +87,39 @@ struct FolderRun {
             progress: { progress.packed($0, of: byteCount) }
         )
         try folder.removeFile(file)
-        try folder.finishAndRecord(packed)
+        try folder.finishAndRecord(packed, note: note)
         return results
     }
 
     /// Counts a file that an earlier run wrote.
-    private func skip(_ shard: ShardPlan.Shard) throws(CheckpointError) -> [[TileResult]] {
+    private func skip(
+        _ shard: ShardPlan.Shard,
+        _ name: String
+    ) throws(CheckpointError) -> [TensorOutcome] {
         for index in shard.tensorIndices {
             let unit = output.units[index]
             try runner.progress.advance(by: unit.sourceByteCount, tensor: unit.name)
         }
-        return shard.tensorIndices.map { _ in [] }
+        return TensorOutcome.outcomes(
+            of: shard.tensorIndices.count,
+            in: folder.resumedNote(of: name)
+        )
     }
 
     private func report(
         _ index: Int,
-        _ results: [TileResult],
+        _ outcome: TensorOutcome,
         _ written: WrittenFile
     ) -> ConversionReport.Tensor {
         let names = output.units[index].outputNames
         let byteCount = names.reduce(0) { $0 + (written.byteCounts[$1] ?? 0) }
-        var distortion: Distortion?
-        let tiles = results.compactMap(\.distortion)
-        if !tiles.isEmpty {
-            distortion = Distortion(tiles: tiles)
-            distortion?.storedByteCount = byteCount
-        }
+        var distortion = outcome.distortion
+        distortion?.storedByteCount = byteCount
         return ConversionReport.Tensor(
             plan: output.plan.tensors[index],
             outputByteCount: byteCount,
             distortion: distortion,
-            flushedToZeroCount: results.reduce(0) { $0 + $1.flushedToZeroCount }
+            flushedToZeroCount: outcome.flushedToZeroCount
         )
     }
 

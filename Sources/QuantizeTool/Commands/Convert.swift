@@ -50,10 +50,10 @@ struct Convert: ToolCommand {
             shared: shared,
             options: quantization.facts(output: output),
             plan: converter.plan,
-            modelName: checkpoint.name
+            checkpoint: checkpoint
         )
         return try run.perform(on: console) { (options) throws(CheckpointError) in
-            try converter.run(to: dst, sources: [src], options: options)
+            try converter.run(to: dst, options: options)
         }
     }
 }

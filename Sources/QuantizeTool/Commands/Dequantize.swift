@@ -49,10 +49,10 @@ struct Dequantize: ToolCommand {
             shared: shared,
             options: [.init("dtype", floats.dtype?.rawValue ?? "as before")] + output.facts,
             plan: dequantizer.plan,
-            modelName: checkpoint.name
+            checkpoint: checkpoint
         )
         return try run.perform(on: console) { (options) throws(CheckpointError) in
-            try dequantizer.run(to: dst, sources: [src], options: options)
+            try dequantizer.run(to: dst, options: options)
         }
     }
 }

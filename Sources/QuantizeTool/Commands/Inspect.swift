@@ -33,6 +33,7 @@ struct Inspect: ToolCommand {
             followsLinks: input.followLinks,
             on: console
         )
+        for warning in checkpoint.warnings { console.warn(warning.description) }
         return Inspect.result(checkpoint)
     }
 

@@ -51,12 +51,9 @@ struct Verify: ToolCommand {
         let options = ResolvedOptions(shared)
         for fact in options.facts { console.detail("\(fact.name): \(fact.value)") }
         StopFlag.catchSignals()
-        console.startProgress(totalByteCount: verifier.byteCount)
+        console.startProgress(totalByteCount: verifier.workByteCount)
         let found = try Verify.run(verifier, options: options.runOptions(on: console))
-        let known = Set(checkpoint.warnings)
-        for warning in found.warnings where !known.contains(warning) {
-            console.warn(warning.description)
-        }
+        for warning in found.warnings { console.warn(warning.description) }
         var summary = ModelSummary(
             modelName: checkpoint.name,
             report: found,
@@ -98,8 +95,14 @@ struct Verify: ToolCommand {
             "time",
             "\(Quantity.duration(seconds)), \(Quantity.rate(byteCount, seconds: seconds))"
         )
-        lines += (summary.facts + [time]).lines
+        let checksums = ReportDocument.Fact(
+            "checksums",
+            found.checkedFileCount.map { "\($0) files compared with \(ChecksumFile.fileName)" }
+                ?? "no \(ChecksumFile.fileName) in the folder"
+        )
+        lines += (summary.facts + [checksums, time]).lines
         var json = summary.json
+        json["checked_files"] = found.checkedFileCount.map(JSONValue.integer) ?? .null
         json["findings"] = .array(
             found.findings.map { .object(JSONObject(ErrorReport($0).members)) }
         )

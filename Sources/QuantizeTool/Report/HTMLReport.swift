@@ -8,6 +8,7 @@ enum HTMLReport {
             <head>
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="generator" content="\(ReportFile.mark)">
             <meta name="color-scheme" content="light dark">
             <title>\(HTMLText.escaped(document.title))</title>
             <style>

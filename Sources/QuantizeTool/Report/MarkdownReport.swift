@@ -2,7 +2,8 @@
 enum MarkdownReport {
     /// Returns the text.
     static func text(_ document: ReportDocument) -> String {
-        var text = "# \(escaped(document.title))\n\n\(escaped(document.summary))\n"
+        var text =
+            "<!-- \(ReportFile.mark) -->\n# \(escaped(document.title))\n\n\(escaped(document.summary))\n"
         for section in document.sections {
             text += "\n## \(escaped(section.title))\n"
             for block in section.blocks {

@@ -5,13 +5,16 @@ struct ReportFile: Sendable {
     private let path: String
     private let format: ReportFormat
 
+    /// What stands at the beginning of every report: only a file with it is replaced.
+    static let mark = "written by quantize of swift-qlora"
+
     /// Prepares a report, before long work starts: a place that cannot be written shows now.
     /// - Throws: `output.…`, `file.…`.
     init(at path: String) throws(CheckpointError) {
         self.path = path
         format = ReportFormat(fileName: path) ?? .json
         // Starting and dropping the output checks the folder, the name and the permission.
-        _ = try SingleFileOutput(at: path, sources: [], overwrite: true)
+        _ = try SingleFileOutput(at: path, sources: [], isReplaceable: Self.isReport)
     }
 
     /// Writes the report of a finished command.
@@ -21,7 +24,7 @@ struct ReportFile: Sendable {
         let output = try SingleFileOutput(
             at: path,
             sources: [],
-            overwrite: true,
+            isReplaceable: Self.isReport,
             byteCount: bytes.count
         )
         try bytes.withRawSpan { (span) throws(CheckpointError) in
@@ -35,7 +38,18 @@ struct ReportFile: Sendable {
         switch format {
         case .html: HTMLReport.text(result.report)
         case .md: MarkdownReport.text(result.report)
-        case .json: result.json.text(.indented) + "\n"
+        case .json:
+            JSONObject(
+                [("generator", .string(mark))] + result.json.members.map { ($0.key, $0.value) }
+            )
+            .text(.indented) + "\n"
         }
+    }
+
+    /// Whether a file is an earlier report, or empty.
+    private static func isReport(_ file: any ByteSource) throws(CheckpointError) -> Bool {
+        guard file.byteCount > 0 else { return true }
+        let head = try file.bytes(in: 0..<min(file.byteCount, 1024))
+        return String(decoding: head, as: UTF8.self).contains(mark)
     }
 }
