@@ -15,6 +15,8 @@ public struct Checkpoint: Sendable {
         public var allowsAnyArchitecture: Bool
         /// Makes the tokenizer files of a GGUF file; one that is not known is refused then.
         public var readsTokenizer = true
+        /// What buffers for reading packed files are counted against.
+        public var budget: MemoryBudget?
 
         /// Makes options; by default the strict ones.
         public init(followsLinks: Bool = false, allowsAnyArchitecture: Bool = false) {

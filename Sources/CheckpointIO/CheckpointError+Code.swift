@@ -91,6 +91,8 @@ extension CheckpointError {
         case zstdEmpty = "zstd.empty"
         case zstdSeekTable = "zstd.seekTable"
         case zstdLimit = "zstd.limit"
+        /// One large frame is read in an order that would unpack it again and again.
+        case zstdOrder = "zstd.order"
         // GGUF files
         case ggufMagic = "gguf.magic"
         case ggufVersion = "gguf.version"
@@ -162,7 +164,7 @@ extension CheckpointError.Code {
     public var category: CheckpointError.Category {
         switch self {
         case .fileMissing, .fileUnreadable, .fileNotRegular, .indexShardMissing: .missingInput
-        case .pickleRefused, .configUnsupported, .quantUnsupported, .ggufVersion,
+        case .pickleRefused, .zstdOrder, .configUnsupported, .quantUnsupported, .ggufVersion,
             .ggufUnsupported, .tokenizerUnsupported, .hostKernel:
             .unsupported
         case .outputExists, .outputBusy, .outputUnfinished: .outputExists

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Quant
 internal import Tensors
 
 /// What a checkpoint holds, weight by weight: the codes, scales and tables of a quantized weight
@@ -9,13 +10,13 @@ struct Inspection: Sendable {
         /// The name of the tensor with the numbers.
         let name: Name
         /// How it is stored: a type of the file, or the format of a quantized weight.
-        var type: String
+        let type: String
         /// The dimensions of the weight; empty for a scalar.
-        var shape: [Int]
+        let shape: [Int]
         /// The numbers it stands for.
-        var elementCount: Int
+        let elementCount: Int
         /// The bytes it takes in its file, before any compression.
-        var storedByteCount: Int
+        let storedByteCount: Int
         /// The file it is in.
         let file: String
 
@@ -36,25 +37,32 @@ struct Inspection: Sendable {
     /// The weights, in the order of the files.
     private(set) var items: [Item] = []
 
+    /// What does not fit together, which `verify` reports as defects; listed tensor by tensor.
+    private(set) var findings: [CheckpointError] = []
+
     /// Groups the tensors of a checkpoint.
-    init(_ tensors: [TensorView]) {
-        var positions: [Name: Int] = [:]
-        var sides: [(TensorView, owner: Name, part: String)] = []
-        for tensor in tensors {
-            let description = tensor.description
-            if let (owner, part) = Inspection.owner(of: description.name) {
-                sides.append((tensor, owner, part))
-                continue
+    init(_ checkpoint: Checkpoint) {
+        var ungrouped: Set<Name> = []
+        for tensor in checkpoint.tensors {
+            let name = tensor.description.name
+            guard QuantizedNames.weight(ofSideTensor: name) == nil else { continue }
+            do throws(CheckpointError) {
+                if let stored = try StoredQuantization(tensor, in: checkpoint) {
+                    items.append(Item(stored, file: tensor.fileName))
+                    continue
+                }
+            } catch {
+                findings.append(error)
+                ungrouped.insert(name)
             }
-            positions[description.name] = items.count
             items.append(Item(tensor))
         }
-        for (tensor, owner, part) in sides {
-            guard let position = positions[owner] else {
+        for tensor in checkpoint.tensors {
+            guard let (weight, _) = QuantizedNames.weight(ofSideTensor: tensor.description.name)
+            else { continue }
+            if ungrouped.contains(weight) || checkpoint[weight] == nil {
                 items.append(Item(tensor))
-                continue
             }
-            items[position].add(tensor, part: part)
         }
     }
 
@@ -77,24 +85,10 @@ struct Inspection: Sendable {
             ($0.storedByteCount, $1.type) > ($1.storedByteCount, $0.type)
         }
     }
-
-    /// Splits the name of a scale or a table into its weight and what it is.
-    private static func owner(of name: Name) -> (Name, String)? {
-        let text = name.text
-        for part in [
-            "absmax", "quant_map", "nested_absmax", "nested_quant_map",
-            "quant_state.bitsandbytes__nf4", "quant_state.bitsandbytes__fp4",
-        ] where text.hasSuffix("." + part) {
-            return (Name(String(text.dropLast(part.count + 1))), part)
-        }
-        for part in ["SCB", "weight_format"] where text.hasSuffix("." + part) {
-            return (Name(text.dropLast(part.count) + "weight"), part)
-        }
-        return nil
-    }
 }
 
 extension Inspection.Item {
+    /// A tensor that stands for itself.
     fileprivate init(_ tensor: TensorView) {
         let description = tensor.description
         self.init(
@@ -107,47 +101,21 @@ extension Inspection.Item {
         )
     }
 
-    /// Counts a scale, a table or a state in, and takes from it what it says of the weight.
-    fileprivate mutating func add(_ tensor: TensorView, part: String) {
-        storedByteCount += tensor.storedByteCount
-        switch part {
-        case "SCB": type = "int8"
-        case "nested_absmax": type += "-dq"
-        default:
-            guard part.hasPrefix("quant_state."), let state = Inspection.state(tensor) else {
-                return
-            }
-            let isNested = type.hasSuffix("-dq")
-            type = part.suffix(3) + (state.blockSize == 64 ? "" : "/\(state.blockSize)")
-            if isNested { type += "-dq" }
-            shape = state.shape
-            elementCount = state.shape.reduce(1, *)
+    /// A quantized weight with everything that belongs to it.
+    fileprivate init(_ stored: StoredQuantization, file: String) {
+        let config = stored.config
+        var type = config.format.rawValue
+        if config.format.isBlockwise, config.blockSize != .b64 {
+            type += "/\(config.blockSize.rawValue)"
         }
-    }
-}
-
-extension Inspection {
-    /// What the state of a 4-bit weight says; nil if it says nothing sound, which `verify` reports.
-    fileprivate static func state(_ tensor: TensorView) -> (shape: [Int], blockSize: Int)? {
-        let count = tensor.description.elementCount
-        guard tensor.description.dtype == .uint8, count <= 1 << 16 else { return nil }
-        var bytes = [UInt8](repeating: 0, count: count)
-        do {
-            try bytes.withMutableRawSpan { (span) throws(CheckpointError) in
-                try tensor.read(0..<count, into: &span)
-            }
-            let state = try JSONObject(parsing: bytes)
-            let shape = try state.array("shape").compactMap { value -> Int? in
-                guard case .number(let number) = value, let length = number.integer,
-                    (1...1 << 40).contains(length)
-                else { return nil }
-                return length
-            }
-            guard shape.count == 2, !shape[0].multipliedReportingOverflow(by: shape[1]).overflow
-            else { return nil }
-            return (shape, try state.integer("blocksize"))
-        } catch {
-            return nil
-        }
+        if config.absmax == .doubleQuantized { type += "-dq" }
+        self.init(
+            name: stored.names.weight,
+            type: type,
+            shape: [stored.rowCount, stored.columnCount],
+            elementCount: stored.rowCount * stored.columnCount,
+            storedByteCount: stored.storedByteCount,
+            file: file
+        )
     }
 }

@@ -10,7 +10,7 @@ struct ModelRun {
     /// The destination as it was typed.
     let destination: String
     let output: OutputOptions
-    let shared: SharedOptions
+    let resolved: ResolvedOptions
     /// The options that change what is written.
     let options: [ReportDocument.Fact]
     let plan: ConversionPlan
@@ -23,7 +23,6 @@ struct ModelRun {
         on console: Console,
         _ work: (RunOptions) throws(CheckpointError) -> ConversionReport
     ) throws(CheckpointError) -> CommandResult {
-        let resolved = ResolvedOptions(shared)
         for fact in options + resolved.facts { console.detail("\(fact.name): \(fact.value)") }
         try OutputFolder.check(
             destination,

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Tensors
 
 /// Opens the models that commands are given.
 enum SourceModel {
@@ -20,6 +21,7 @@ enum SourceModel {
         _ strictness: Strictness,
         followsLinks: Bool,
         readsTokenizer: Bool = false,
+        budget: MemoryBudget,
         on console: Console
     ) throws(CheckpointError) -> Checkpoint {
         var options = Checkpoint.Options(
@@ -27,6 +29,7 @@ enum SourceModel {
             allowsAnyArchitecture: strictness == .any
         )
         options.readsTokenizer = readsTokenizer
+        options.budget = budget
         do {
             return try Checkpoint(at: path, options: options)
         } catch {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import SIMDKernels
 
 #if canImport(Glibc)
 internal import Glibc
@@ -13,10 +14,16 @@ internal import Darwin
 protocol ToolCommand: ParsableCommand {
     /// The options every subcommand has.
     var shared: SharedOptions { get }
+    /// Whether progress may be drawn.
+    var showsProgress: Bool { get }
 
     /// Does the work.
     /// - Returns: what to print, and how it went.
     func perform(on console: Console) throws -> CommandResult
+}
+
+extension ToolCommand {
+    var showsProgress: Bool { true }
 }
 
 /// One run of the tool, from the command line to the exit status.
@@ -63,7 +70,8 @@ enum ToolRun {
         let shared = command.shared
         let verbosity: Console.Verbosity =
             shared.quiet ? .quiet : shared.verbose ? .verbose : .normal
-        let console = Console(verbosity: verbosity, showsProgress: !shared.noProgress)
+        let console = Console(verbosity: verbosity, showsProgress: command.showsProgress)
+        console.detail("quantize \(Version.number), kernels \(KernelSelection.name)")
         do {
             let reportFile = try shared.report.map(ReportFile.init(at:))
             var result = try command.perform(on: console)

@@ -152,6 +152,14 @@ import Testing
         }
     }
 
+    @Test func passesOverASkippableFrameWithAnotherFooter() throws {
+        let magic = UInt64(ZstdSeekTable.frameMagic)
+        for content in [[], [1, 2, 3], [UInt8](repeating: 7, count: 100)] as [[UInt8]] {
+            let bytes = Frames.frame([.raw([1, 2, 3])]) + Frames.skippable(content, magic: magic)
+            #expect(try Frames.content(of: bytes) == [1, 2, 3])
+        }
+    }
+
     @Test func refusesSumsAndCountsBeyondTheLimits() throws {
         var table = ZstdFrameTable(frameLimit: 2)
         let frame = Frames.frame([.raw([1])], contentByteCount: 1 << 62)

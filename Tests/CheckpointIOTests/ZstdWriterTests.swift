@@ -131,7 +131,10 @@ import Testing
         let blocks = (0..<2048).map { ZstdTestFrames.Block.rle(UInt8($0 & 3), count: 128 << 10) }
         let bytes = ZstdTestFrames.frame(blocks + [.raw([7, 8, 9])])
         let budget = MemoryBudget(limitByteCount: 40 << 20)
-        let file = try ZstdFile(BytesInMemory(bytes, fileName: "x"), budget: budget)
+        let file = try ZstdFile(
+            BytesInMemory(bytes, fileName: "x"),
+            memory: ZstdMemory(budget: budget)
+        )
         #expect(file.byteCount == 256 << 20 + 3)
         #expect(budget.inUseByteCount == 0)
         let piece = 128 << 10
@@ -150,12 +153,69 @@ import Testing
         #expect(budget.peakByteCount <= 40 << 20)
     }
 
+    @Test func refusesToGoBackAndForthInOneLargeFrameForEver() throws {
+        let blocks = (0..<512).map { ZstdTestFrames.Block.rle(UInt8($0 & 3), count: 128 << 10) }
+        let bytes = ZstdTestFrames.frame(blocks)
+        let file = try ZstdFile(BytesInMemory(bytes, fileName: "x"))
+        let end = file.byteCount
+        let error = try expectError(.zstdOrder) {
+            for _ in 0..<1000 {
+                _ = try file.bytes(in: end - 1..<end)
+                _ = try file.bytes(in: 0..<1)
+            }
+        }
+        #expect(error.hint?.contains("zstd -d") == true)
+        // Three times the frame, half a gibibyte, and one pass more.
+        #expect(file.decodedByteCount <= 4 * end + 512 << 20)
+        #expect(file.decodedByteCount > 3 * end)
+    }
+
+    @Test func shardsShareOneBudget() throws {
+        let folder = try TemporaryFolder()
+        let shardCount = 12
+        var map: [String] = []
+        for number in 0..<shardCount {
+            var shard = SafetensorsBytes()
+            let bytes = Self.content(4 << 20)
+            shard.add("t\(number)", "U8", [bytes.count], bytes)
+            let name = "model-\(number).safetensors.zst"
+            let packed = try Self.pack(shard.bytes, boundaries: [], in: folder)
+            try folder.write(name, packed)
+            map.append("\"t\(number)\": \"\(name)\"")
+        }
+        try folder.write(
+            "model.safetensors.index.json",
+            Array("{\"weight_map\": {\(map.joined(separator: ", "))}}".utf8)
+        )
+        // Less than three shards take, packed and unpacked.
+        let budget = MemoryBudget(limitByteCount: 18 << 20)
+        var options = Checkpoint.Options(allowsAnyArchitecture: true)
+        options.budget = budget
+        let checkpoint = try Checkpoint(at: folder.path, options: options)
+        let expected = Self.content(4 << 20)
+        for tensor in checkpoint.tensors {
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            for start in [0, 1 << 20, 4 << 20 - 4096] {
+                try bytes.withMutableRawSpan {
+                    (span: inout MutableRawSpan) throws(CheckpointError) in
+                    try tensor.read(start..<start + 4096, into: &span)
+                }
+                #expect(bytes == Array(expected[start..<start + 4096]))
+            }
+        }
+        #expect(checkpoint.tensors.count == shardCount)
+        #expect(budget.peakByteCount > 4 << 20)
+    }
+
     @Test func countsItsBuffersAgainstTheBudget() throws {
         let folder = try TemporaryFolder()
         let content = Self.content(5_000_000)
         let packed = try Self.pack(content, boundaries: [], in: folder)
         let budget = MemoryBudget(limitByteCount: 1 << 20)
-        let file = try ZstdFile(BytesInMemory(packed, fileName: "x"), budget: budget)
+        let file = try ZstdFile(
+            BytesInMemory(packed, fileName: "x"),
+            memory: ZstdMemory(budget: budget)
+        )
         let error = try expectError(.limitMemory) { try file.bytes(in: 0..<10) }
         #expect(error.code.category == .stopped)
         #expect(budget.inUseByteCount == 0)
@@ -185,7 +245,10 @@ import Testing
         try output.commit()
         let packed = try folder.bytes("x")
         #expect(try Self.pack(content, boundaries: [], in: folder) == packed)
-        let file = try ZstdFile(BytesInMemory(packed, fileName: "x"), budget: budget)
+        let file = try ZstdFile(
+            BytesInMemory(packed, fileName: "x"),
+            memory: ZstdMemory(budget: budget)
+        )
         for start in stride(from: 0, to: content.count, by: 1_000_000) {
             let range = start..<min(start + 500_000, content.count)
             #expect(try file.bytes(in: range) == Array(content[range]))

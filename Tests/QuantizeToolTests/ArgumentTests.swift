@@ -31,7 +31,7 @@ import Testing
                 "--scale", "search", "--zstd=7", "--skip", "lm_head", "--skip", "embed", "--only",
                 "mlp", "--tensor-type", "down_proj=int8", "--tensor-type", "a=b=none", "--dtype",
                 "bfloat16", "--max-shard-size", "5GB", "--keep-nonfinite", "--any-architecture",
-                "--follow-links", "--threads", "3", "--seed", "9", "--memory-limit", "2GiB",
+                "--follow-links", "--threads", "3", "--memory-limit", "2GiB",
                 "--json", "-q", "--no-progress", "--force", "--resume", "--report", "r.html", "DST",
             ])
         )
@@ -52,8 +52,8 @@ import Testing
         #expect(convert.output.followLinks)
         #expect(convert.output.force)
         #expect(convert.output.resume)
-        #expect(convert.shared.threads == 3)
-        #expect(convert.shared.memoryLimit?.byteCount == 2 << 30)
+        #expect(convert.work.threads.threads == 3)
+        #expect(convert.work.memory.memoryLimit?.byteCount == 2 << 30)
         #expect(convert.dst == "DST")
     }
 
@@ -113,11 +113,31 @@ import Testing
             ["bench"], ["doctor"],
         ] {
             let command = try Quantize.parseAsRoot(
-                arguments + ["--json", "--threads", "2", "--no-progress", "-v", "--seed", "1"]
+                arguments + ["--json", "-v", "--report", "report.json"]
             )
             let tool = try #require(command as? any ToolCommand)
             #expect(tool.shared.json)
-            #expect(tool.shared.threads == 2)
+            #expect(tool.shared.verbose)
+        }
+    }
+
+    /// An option that nothing reads would promise something.
+    @Test func optionsAreTakenWhereTheyMeanSomething() {
+        let commands = [
+            ["convert", "A", "B"], ["dequantize", "A", "B"], ["verify", "A"], ["inspect", "A"],
+            ["bench"], ["doctor"],
+        ]
+        let options: [(option: [String], commands: Set<String>)] = [
+            (["--threads", "2"], ["convert", "dequantize", "verify", "bench"]),
+            (["--memory-limit", "1GB"], ["convert", "dequantize", "verify", "inspect"]),
+            (["--no-progress"], ["convert", "dequantize", "verify", "bench"]),
+            (["--seed", "1"], []),
+        ]
+        for (option, accepting) in options {
+            for command in commands {
+                let isAccepted = message(command + option) == nil
+                #expect(isAccepted == accepting.contains(command[0]), "\(command) \(option)")
+            }
         }
     }
 }

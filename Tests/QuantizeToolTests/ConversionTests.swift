@@ -74,10 +74,23 @@ import Testing
             let back = scratch.appendingPathComponent("back").path
             try Tool.succeed(["convert", source, output] + options)
             try Tool.succeed(["verify", output, "--against", source])
-            try Tool.succeed(["inspect", output])
+            let inspected = try Tool.succeed(["inspect", output, "--json"])
+            #expect(inspected.errors.isEmpty)
+            let types = try #require(try inspected.object()["types"] as? [[String: Any]])
+            let found = Set(types.compactMap { $0["type"] as? String })
+            #expect(found.contains(inspectedType(options)), "\(found)")
+            #expect(found.isDisjoint(with: ["U8", "I8"]), "\(found)")
             try Tool.succeed(["dequantize", output, back])
             try Tool.succeed(["verify", back, "--against", source, "--fail-above", "0.2"])
         }
+    }
+
+    /// What `inspect` calls the quantized weights of a conversion.
+    private func inspectedType(_ options: [String]) -> String {
+        var type = "nf4"
+        if let index = options.firstIndex(of: "--type") { type = options[index + 1] }
+        if options.contains("--block-size") { type += "/128" }
+        return type + (options.contains("--double-quant") ? "-dq" : "")
     }
 
     @Test(arguments: ["nf4", "fp4", "int8", "nf4-dq"])

@@ -16,7 +16,10 @@ extension CheckpointContents {
         case .single(let name):
             let configuration = try CheckpointContents.configuration(in: folder, options)
             let file = try folder.file(named: name, followsLinks: options.followsLinks)
-            let safetensors = try SafetensorsFile(weights: file)
+            let safetensors = try SafetensorsFile(
+                weights: file,
+                memory: ZstdMemory(budget: options.budget)
+            )
             self.init(
                 name: folder.name,
                 container: .safetensors,
@@ -31,7 +34,7 @@ extension CheckpointContents {
                 index: indexName,
                 in: folder,
                 listing: names,
-                followsLinks: options.followsLinks
+                options
             )
             self.init(
                 name: folder.name,

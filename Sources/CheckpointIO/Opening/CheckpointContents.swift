@@ -78,7 +78,10 @@ extension CheckpointContents {
             resolvedPath = resolved
             return
         }
-        let safetensors = try SafetensorsFile(weights: file)
+        let safetensors = try SafetensorsFile(
+            weights: file,
+            memory: ZstdMemory(budget: options.budget)
+        )
         self.init(
             name: fileName,
             container: .safetensors,
@@ -103,8 +106,12 @@ func lastComponent(of path: String) -> String {
 
 extension SafetensorsFile {
     /// Opens a weight file, unpacking it if its name ends in `.zst`.
-    package init(weights file: InputFile) throws(CheckpointError) {
-        try self.init(source: file.fileName.hasSuffix(".zst") ? ZstdFile(file) : file)
+    package init(
+        weights file: InputFile,
+        memory: ZstdMemory = ZstdMemory()
+    ) throws(CheckpointError) {
+        let isPacked = file.fileName.hasSuffix(".zst")
+        try self.init(source: isPacked ? ZstdFile(file, memory: memory) : file)
     }
 }
 

@@ -14,24 +14,29 @@ struct ShardedTensors {
     ///   - indexName: the index, a file of the folder.
     ///   - folder: where index and shards lie.
     ///   - listing: the names in the folder.
-    ///   - followsLinks: lets shards be links that lead anywhere.
+    ///   - options: whether shards may be links that lead anywhere, and the budget of all of them.
     /// - Throws: what is wrong with the index or a shard; the error names the file at fault.
     init(
         index indexName: Name,
         in folder: InputFolder,
         listing: [Name],
-        followsLinks: Bool
+        _ options: Checkpoint.Options
     ) throws(CheckpointError) {
         let index: ShardIndex
+        let memory = ZstdMemory(budget: options.budget)
         do throws(CheckpointError) {
-            let file = try folder.file(named: indexName, followsLinks: followsLinks)
+            let file = try folder.file(named: indexName, followsLinks: options.followsLinks)
             index = try ShardIndex(parsing: file.wholeText(limit: ShardIndex.byteCountLimit))
         } catch {
             throw error.inFile(indexName.text)
         }
         for (position, shard) in index.shards.enumerated() {
-            let file = try ShardedTensors.file(shard, in: folder, followsLinks: followsLinks)
-            let safetensors = try SafetensorsFile(weights: file)
+            let file = try ShardedTensors.file(
+                shard,
+                in: folder,
+                followsLinks: options.followsLinks
+            )
+            let safetensors = try SafetensorsFile(weights: file, memory: memory)
             if position == 0 { metadata = safetensors.header.metadata }
             files.append(file)
             for tensor in safetensors.tensors {

@@ -30,6 +30,7 @@ struct FolderContent: Equatable {
     ///   - folder: where to begin.
     ///   - check: called with each path before anything else is looked at; what it throws ends the
     ///     walk.
+    /// - Throws: what `check` throws; `file.io`.
     init(
         of folder: Descriptor,
         check: (_ path: String, _ status: FileStatus) throws(CheckpointError) -> Void = { _, _ in }

@@ -24,6 +24,18 @@ final class ZstdDecoder {
 
     deinit { unsafe ZSTD_freeDCtx(context) }
 
+    /// The longest frame that there is room for.
+    var packedByteCount: Int { packed.byteCount }
+
+    /// Makes room for a frame.
+    /// - Throws: `limit.memory`.
+    func reserve(packedByteCount: Int) throws(CheckpointError) {
+        guard packed.byteCount < packedByteCount else { return }
+        // The old buffer goes before the new one comes.
+        packed = try AlignedBuffer.allocate(byteCount: 0, budget: budget)
+        packed = try AlignedBuffer.allocate(byteCount: packedByteCount, budget: budget)
+    }
+
     /// Unpacks a frame into exactly its promised size.
     /// - Throws: what reading throws; `zstd.corrupt`, `.checksum`, `.size`.
     func decode(
@@ -33,9 +45,7 @@ final class ZstdDecoder {
     ) throws(CheckpointError) {
         precondition(content.byteCount == frame.content.count, "a buffer of another size")
         let packedByteCount = frame.packed.count
-        if packed.byteCount < packedByteCount {
-            packed = try AlignedBuffer.allocate(byteCount: packedByteCount, budget: budget)
-        }
+        try reserve(packedByteCount: packedByteCount)
         let status = try packed.withMutablePrefix(packedByteCount) {
             (input: inout MutableRawSpan) throws(CheckpointError) -> Int in
             try source.read(at: frame.packed.lowerBound, into: &input)

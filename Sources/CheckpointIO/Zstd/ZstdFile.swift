@@ -1,12 +1,12 @@
-public import Tensors
+internal import Tensors
 
 /// The unpacked content of a zstd file, readable at any place.
 ///
 /// Frames are found through the seek table, or from block to block where there is none. Frames of
 /// up to 8 MiB are unpacked whole, on the threads that read them, and the last few are kept; so a
 /// file of small frames (as `ZstdWriter` makes) gives single tensors at the price of their frames.
-/// A larger frame is unpacked from its start on, keeping the last 32 MiB: fast only for readers who
-/// go through it roughly in order.
+/// A larger frame is unpacked from its start on, keeping the last 32 MiB: for readers who go through
+/// it roughly in order. Those who jump back in it too often are refused with `zstd.order`.
 public final class ZstdFile: ByteSource {
     /// The name of the packed file.
     public var fileName: String { packed.fileName }
@@ -17,7 +17,7 @@ public final class ZstdFile: ByteSource {
 
     let packed: any ByteSource
     let table: ZstdFrameTable
-    let budget: MemoryBudget?
+    let memory: ZstdMemory
     private let cache: ZstdFrameCache
     private let window: ZstdWindow
 
@@ -27,14 +27,14 @@ public final class ZstdFile: ByteSource {
     /// Opens a packed file: reads and checks all frame headers and the seek table, unpacks nothing.
     /// - Parameters:
     ///   - packed: the file.
-    ///   - budget: what buffers are counted against.
+    ///   - memory: what it shares with other files of the checkpoint.
     /// - Throws: `file.empty`, and every `zstd.…` that shows without unpacking.
     public init(
         _ packed: any ByteSource,
-        budget: MemoryBudget? = nil
+        memory: ZstdMemory = ZstdMemory()
     ) throws(CheckpointError) {
         self.packed = packed
-        self.budget = budget
+        self.memory = memory
         packedByteCount = packed.byteCount
         do throws(CheckpointError) {
             table = try Self.frames(of: packed)
@@ -42,8 +42,10 @@ public final class ZstdFile: ByteSource {
             throw error.inFile(packed.fileName)
         }
         byteCount = table.contentByteCount
-        cache = ZstdFrameCache(packed, frames: table.frames, budget: budget)
-        window = ZstdWindow(packed, budget: budget)
+        cache = ZstdFrameCache(packed, frames: table.frames, memory: memory)
+        window = ZstdWindow(packed, memory: memory)
+        memory.register(cache)
+        memory.register(window)
     }
 
     /// The number of frames with content.
@@ -111,7 +113,7 @@ public final class ZstdFile: ByteSource {
                 if frame.isSmall {
                     try self.cache.verify(index)
                 } else {
-                    try ZstdWindow.verify(frame, of: self.packed, budget: self.budget)
+                    try ZstdWindow.verify(frame, of: self.packed, budget: self.memory.budget)
                 }
             }
         } catch {
@@ -128,7 +130,9 @@ public final class ZstdFile: ByteSource {
         if let table = try ZstdSeekTable.read(packed) { return table }
         var walker = ZstdFrameWalker(packed)
         let table = try walker.table()
-        if let last = walker.lastSkippable, last.magic == ZstdSeekTable.frameMagic {
+        if let last = walker.lastSkippable, last.magic == ZstdSeekTable.frameMagic,
+            try ZstdSeekTable.hasFooter(packed)
+        {
             throw ZstdSeekTable.error("its size and count disagree", at: last.range.lowerBound)
         }
         return table

@@ -2,10 +2,10 @@ internal import Synchronization
 internal import Tensors
 
 /// Unpacks whole frames, on the threads that ask, and keeps the last few.
-final class ZstdFrameCache: Sendable {
+final class ZstdFrameCache: ZstdMemoryOwner {
     private let packed: any ByteSource
     private let frames: [ZstdFrameTable.Frame]
-    private let budget: MemoryBudget?
+    private let memory: ZstdMemory
     private let slots: [Slot]
     private let decoders = ZstdDecoderPool()
     private let decodedBytes = Atomic<Int>(0)
@@ -21,15 +21,20 @@ final class ZstdFrameCache: Sendable {
         var buffer: AlignedBuffer
     }
 
-    init(_ packed: any ByteSource, frames: [ZstdFrameTable.Frame], budget: MemoryBudget?) {
+    init(_ packed: any ByteSource, frames: [ZstdFrameTable.Frame], memory: ZstdMemory) {
         self.packed = packed
         self.frames = frames
-        self.budget = budget
+        self.memory = memory
         slots = (0..<8).map { _ in Slot() }
     }
 
     /// How many bytes have been unpacked so far.
     var decodedByteCount: Int { decodedBytes.load(ordering: .relaxed) }
+
+    func release() {
+        for slot in slots { _ = slot.content.withLockIfAvailable { $0 = nil } }
+        decoders.empty()
+    }
 
     /// Reads from a place of a frame's content on.
     func read(
@@ -104,11 +109,12 @@ final class ZstdFrameCache: Sendable {
 
     /// Allocates a buffer; if the budget has no room, what others are kept goes.
     private func buffer(byteCount: Int) throws(CheckpointError) -> AlignedBuffer {
+        memory.activate(self)
         do {
-            return try AlignedBuffer(byteCount: byteCount, budget: budget)
+            return try AlignedBuffer(byteCount: byteCount, budget: memory.budget)
         } catch {
-            for slot in slots { _ = slot.content.withLockIfAvailable { $0 = nil } }
-            return try AlignedBuffer.allocate(byteCount: byteCount, budget: budget)
+            release()
+            return try AlignedBuffer.allocate(byteCount: byteCount, budget: memory.budget)
         }
     }
 
@@ -116,7 +122,16 @@ final class ZstdFrameCache: Sendable {
         _ frame: ZstdFrameTable.Frame,
         into bytes: inout MutableRawSpan
     ) throws(CheckpointError) {
-        let decoder = try decoders.take(budget: budget)
+        let decoder = try decoders.take(budget: memory.budget)
+        if decoder.packedByteCount < frame.packed.count {
+            memory.activate(self)
+            do throws(CheckpointError) {
+                try decoder.reserve(packedByteCount: frame.packed.count)
+            } catch {
+                release()
+                try decoder.reserve(packedByteCount: frame.packed.count)
+            }
+        }
         try decoder.decode(frame, of: packed, into: &bytes)
         decoders.giveBack(decoder)
         decodedBytes.wrappingAdd(frame.content.count, ordering: .relaxed)
@@ -137,6 +152,8 @@ private final class ZstdDecoderPool: Sendable {
         if let idle = idle.withLock({ $0.popLast() }) { return idle.decoder }
         return try ZstdDecoder(budget: budget)
     }
+
+    func empty() { idle.withLock { $0.removeAll() } }
 
     func giveBack(_ decoder: ZstdDecoder) {
         let returned = Idle(decoder: decoder)

@@ -35,15 +35,21 @@ enum ZstdSeekTable {
         return bytes
     }
 
+    /// Whether a file ends as a seek table does.
+    static func hasFooter(_ source: any ByteSource) throws(CheckpointError) -> Bool {
+        guard source.byteCount >= 8 + footerByteCount else { return false }
+        let end = try source.bytes(in: source.byteCount - 4..<source.byteCount)
+        return ZstdMagic.number(end[...]) == footerMagic
+    }
+
     /// Reads the table of a file and checks it against the header and the end of every frame.
     /// - Returns: `nil` if the file has none at the place where it would have to be.
     /// - Throws: `zstd.seekTable` if it contradicts itself or the frames; what a frame header
     ///   throws.
     static func read(_ source: any ByteSource) throws(CheckpointError) -> ZstdFrameTable? {
         let fileByteCount = source.byteCount
-        guard fileByteCount >= 8 + footerByteCount else { return nil }
+        guard try hasFooter(source) else { return nil }
         let footer = try source.bytes(in: fileByteCount - footerByteCount..<fileByteCount)
-        guard ZstdMagic.number(footer[5...]) == footerMagic else { return nil }
         let frameCount = Int(ZstdMagic.number(footer[0...]))
         let descriptor = footer[4]
         let entryByteCount = descriptor & 0x80 != 0 ? 12 : 8

@@ -3,12 +3,15 @@ internal import Tensors
 
 /// Reads inside frames that are too large to unpack whole: one stream that moves forward, and the
 /// last pieces that came out of it, because threads do not ask quite in order.
-final class ZstdWindow: Sendable {
+final class ZstdWindow: ZstdMemoryOwner {
     private static let pieceByteCount = 2 << 20
     private static let pieceLimit = 16
 
+    /// Jumps back may cost so much unpacking beyond three times the frame.
+    private static let allowanceByteCount = 512 << 20
+
     private let packed: any ByteSource
-    private let budget: MemoryBudget?
+    private let memory: ZstdMemory
     private let state = Mutex(State())
 
     /// One piece of a frame's content.
@@ -30,9 +33,13 @@ final class ZstdWindow: Sendable {
         var decodedByteCount = 0
     }
 
-    init(_ packed: any ByteSource, budget: MemoryBudget?) {
+    init(_ packed: any ByteSource, memory: ZstdMemory) {
         self.packed = packed
-        self.budget = budget
+        self.memory = memory
+    }
+
+    func release() {
+        _ = state.withLockIfAvailable { $0 = State(decodedByteCount: $0.decodedByteCount) }
     }
 
     var decodedByteCount: Int { state.withLock { $0.decodedByteCount } }
@@ -72,8 +79,10 @@ final class ZstdWindow: Sendable {
                 return known
             }
             if state.frameIndex != index || (state.stream?.position ?? Int.max) > start {
+                try requireAllowance(after: state.decodedByteCount, frame)
                 state = State(decodedByteCount: state.decodedByteCount)
-                state.stream = try ZstdStream(frame, of: packed, budget: budget)
+                memory.activate(self)
+                state.stream = try ZstdStream(frame, of: packed, budget: memory.budget)
                 state.frameIndex = index
             }
             do throws(CheckpointError) {
@@ -86,6 +95,22 @@ final class ZstdWindow: Sendable {
         }
     }
 
+    /// Throws if so much was unpacked again and again that going on would take for ever.
+    /// - Throws: `zstd.order`.
+    private func requireAllowance(
+        after decodedByteCount: Int,
+        _ frame: ZstdFrameTable.Frame
+    ) throws(CheckpointError) {
+        guard decodedByteCount > 3 * frame.content.count + Self.allowanceByteCount else { return }
+        throw CheckpointError(
+            .zstdOrder,
+            "tensors are read back and forth in one frame of \(frame.content.count) bytes, which"
+                + " would be unpacked again and again",
+            offset: UInt64(frame.packed.lowerBound),
+            hint: "unpack the file first: zstd -d"
+        )
+    }
+
     /// Unpacks up to and including the piece that begins at `start`.
     private func advance(
         _ state: inout State,
@@ -96,7 +121,7 @@ final class ZstdWindow: Sendable {
             let first = stream.position
             var bytes = try AlignedBuffer.allocate(
                 byteCount: min(Self.pieceByteCount, stream.frame.content.count - first),
-                budget: budget
+                budget: memory.budget
             )
             try bytes.withMutableBytes { (bytes: inout MutableRawSpan) throws(CheckpointError) in
                 try stream.read(into: &bytes)

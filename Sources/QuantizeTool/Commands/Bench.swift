@@ -18,12 +18,20 @@ struct Bench: ToolCommand {
     var measurement: MeasurementOptions
 
     @OptionGroup(title: "Shared options")
+    var threads: ThreadOptions
+
+    @OptionGroup(title: "Shared options")
+    var progress: ProgressOptions
+
+    @OptionGroup(title: "Shared options")
     var shared: SharedOptions
+
+    var showsProgress: Bool { !progress.noProgress }
 
     func perform(on console: Console) throws -> CommandResult {
         let options = BenchmarkOptions(
             size: measurement.size,
-            threadCount: ResolvedOptions(shared).threadCount,
+            threadCount: threads.count,
             seconds: measurement.seconds,
             filter: measurement.filter
         )

@@ -30,14 +30,21 @@ struct Convert: ToolCommand {
     var output: OutputOptions
 
     @OptionGroup(title: "Shared options")
+    var work: WorkOptions
+
+    @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
+    var showsProgress: Bool { !work.progress.noProgress }
+
     func perform(on console: Console) throws -> CommandResult {
+        let resolved = ResolvedOptions(work)
         let checkpoint = try SourceModel.open(
             src,
             quantization.anyArchitecture ? .any : .known,
             followsLinks: output.followLinks,
             readsTokenizer: !quantization.omitsTokenizer,
+            budget: resolved.budget,
             on: console
         )
         let options = quantization.resolved(output: output, measuresErrors: !quantization.noMeasure)
@@ -47,7 +54,7 @@ struct Convert: ToolCommand {
             source: src,
             destination: dst,
             output: output,
-            shared: shared,
+            resolved: resolved,
             options: quantization.facts(output: output),
             plan: converter.plan,
             checkpoint: checkpoint

@@ -27,14 +27,21 @@ struct Dequantize: ToolCommand {
     var output: OutputOptions
 
     @OptionGroup(title: "Shared options")
+    var work: WorkOptions
+
+    @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
+    var showsProgress: Bool { !work.progress.noProgress }
+
     func perform(on console: Console) throws -> CommandResult {
+        let resolved = ResolvedOptions(work)
         let checkpoint = try SourceModel.open(
             src,
             .knownOrAny,
             followsLinks: output.followLinks,
             readsTokenizer: true,
+            budget: resolved.budget,
             on: console
         )
         var options = CheckpointDequantizer.Options(dtype: floats.dtype?.dtype)
@@ -46,7 +53,7 @@ struct Dequantize: ToolCommand {
             source: src,
             destination: dst,
             output: output,
-            shared: shared,
+            resolved: resolved,
             options: [.init("dtype", floats.dtype?.rawValue ?? "as before")] + output.facts,
             plan: dequantizer.plan,
             checkpoint: checkpoint

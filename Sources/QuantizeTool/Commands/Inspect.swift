@@ -9,8 +9,8 @@ struct Inspect: ToolCommand {
         abstract: "List tensors, types, bits per weight and sizes.",
         usage: "quantize inspect [<options>] <path>",
         discussion: """
-            Reads headers only, so it takes no time even for large models. A quantized weight is \
-            one line: its codes, scales and tables count together.
+            Reads headers, states and code tables only, so it takes no time even for large models. \
+            A quantized weight is one line: its codes, scales and tables count together.
             """
     )
 
@@ -24,6 +24,9 @@ struct Inspect: ToolCommand {
     var input: InputOptions
 
     @OptionGroup(title: "Shared options")
+    var memory: MemoryOptions
+
+    @OptionGroup(title: "Shared options")
     var shared: SharedOptions
 
     func perform(on console: Console) throws -> CommandResult {
@@ -31,14 +34,23 @@ struct Inspect: ToolCommand {
             path,
             .any,
             followsLinks: input.followLinks,
+            budget: memory.budget,
             on: console
         )
-        for warning in checkpoint.warnings { console.warn(warning.description) }
-        return Inspect.result(checkpoint)
+        let inspection = Inspection(checkpoint)
+        for warning in Inspect.warnings(checkpoint, inspection) { console.warn(warning) }
+        return Inspect.result(checkpoint, inspection)
     }
 
-    private static func result(_ checkpoint: Checkpoint) -> CommandResult {
-        let inspection = Inspection(checkpoint.tensors)
+    /// What is odd, defects included: those `verify` judges.
+    private static func warnings(_ checkpoint: Checkpoint, _ inspection: Inspection) -> [String] {
+        checkpoint.warnings.map(\.description) + inspection.findings.map(\.description)
+    }
+
+    private static func result(
+        _ checkpoint: Checkpoint,
+        _ inspection: Inspection
+    ) -> CommandResult {
         let facts = facts(checkpoint, inspection)
         let tensors = tensorTable(inspection)
         let totals = totalTable(inspection)
@@ -166,7 +178,7 @@ struct Inspect: ToolCommand {
         }
         members += [
             ("types", .array(totals)), ("tensors", .array(tensors)),
-            ("warnings", .array(checkpoint.warnings.map { .string($0.description) })),
+            ("warnings", .array(warnings(checkpoint, inspection).map(JSONValue.string))),
         ]
         return JSONObject(members)
     }

@@ -24,14 +24,21 @@ struct Verify: ToolCommand {
     var checks: CheckOptions
 
     @OptionGroup(title: "Shared options")
+    var work: WorkOptions
+
+    @OptionGroup(title: "Shared options")
     var shared: SharedOptions
+
+    var showsProgress: Bool { !work.progress.noProgress }
 
     func perform(on console: Console) throws -> CommandResult {
         let start = ContinuousClock.now
+        let options = ResolvedOptions(work)
         let checkpoint = try SourceModel.open(
             path,
             .knownOrAny,
             followsLinks: checks.followLinks,
+            budget: options.budget,
             on: console
         )
         var source: Checkpoint?
@@ -40,6 +47,7 @@ struct Verify: ToolCommand {
                 against,
                 .knownOrAny,
                 followsLinks: checks.followLinks,
+                budget: options.budget,
                 on: console
             )
         }
@@ -48,7 +56,6 @@ struct Verify: ToolCommand {
             against: source,
             relativeRMSELimit: checks.failAbove
         )
-        let options = ResolvedOptions(shared)
         for fact in options.facts { console.detail("\(fact.name): \(fact.value)") }
         StopFlag.catchSignals()
         console.startProgress(totalByteCount: verifier.workByteCount)
@@ -90,7 +97,10 @@ struct Verify: ToolCommand {
             lines += summary.errorTable.lines(width: Terminal.outputWidth) + [""]
         }
         lines.append(summary.sentence)
-        lines += found.findings.map { "  \($0)" }
+        for finding in found.findings {
+            lines.append("  \(finding)")
+            if let hint = finding.hint { lines.append("    hint: \(hint)") }
+        }
         let time = ReportDocument.Fact(
             "time",
             "\(Quantity.duration(seconds)), \(Quantity.rate(byteCount, seconds: seconds))"

@@ -3,24 +3,24 @@ internal import Quant
 internal import SIMDKernels
 internal import Tensors
 
-/// The shared options with their defaults filled in.
+/// The options of work with their defaults filled in.
 struct ResolvedOptions: Sendable {
     /// The threads to work with.
     let threadCount: Int
-    /// The bytes that large buffers may take.
-    let memoryByteCount: Int
+    /// What all large buffers of the run are counted against.
+    let budget: MemoryBudget
 
     /// Fills the defaults in.
-    init(_ shared: SharedOptions) {
-        threadCount = shared.threads ?? AvailableCores.count
-        memoryByteCount = shared.memoryLimit?.byteCount ?? HostMemory.defaultLimitByteCount
+    init(_ work: WorkOptions) {
+        threadCount = work.threads.count
+        budget = work.memory.budget
     }
 
     /// What `--verbose` shows of them.
     var facts: [ReportDocument.Fact] {
         [
             .init("threads", "\(threadCount)"),
-            .init("memory", Quantity.bytes(memoryByteCount)),
+            .init("memory", Quantity.bytes(budget.limitByteCount)),
             .init("kernels", KernelSelection.name),
         ]
     }
@@ -29,7 +29,7 @@ struct ResolvedOptions: Sendable {
     func runOptions(on console: Console, output: OutputOptions? = nil) -> RunOptions {
         var options = RunOptions()
         options.threadCount = threadCount
-        options.budget = MemoryBudget(limitByteCount: memoryByteCount)
+        options.budget = budget
         options.overwrites = output?.force ?? false
         options.resumes = output?.resume ?? false
         options.toolVersion = Version.number
@@ -41,5 +41,17 @@ struct ResolvedOptions: Sendable {
             return .continue
         }
         return options
+    }
+}
+
+extension ThreadOptions {
+    /// The threads to work with.
+    var count: Int { threads ?? AvailableCores.count }
+}
+
+extension MemoryOptions {
+    /// A budget of so many bytes.
+    var budget: MemoryBudget {
+        MemoryBudget(limitByteCount: memoryLimit?.byteCount ?? HostMemory.defaultLimitByteCount)
     }
 }

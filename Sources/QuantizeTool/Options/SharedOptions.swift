@@ -2,36 +2,6 @@ internal import ArgumentParser
 
 /// The options of every subcommand.
 struct SharedOptions: ParsableArguments {
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Threads to work with; the result is the same with any number.",
-            discussion: "Default: one for each processor this process may use.",
-            valueName: "n"
-        )
-    )
-    var threads: Int?
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Seed of random numbers. Conversions use none.",
-            valueName: "n"
-        )
-    )
-    var seed: UInt64 = 0
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Memory for large buffers, such as 500MB or 2GiB.",
-            discussion: "Default: half of the machine's, at most what its limits allow.",
-            valueName: "size"
-        ),
-        transform: ByteSize.parsed
-    )
-    var memoryLimit: ByteSize?
-
     @Flag(name: .long, help: "Write exactly one JSON object to standard output.")
     var json = false
 
@@ -40,9 +10,6 @@ struct SharedOptions: ParsableArguments {
 
     @Flag(name: .shortAndLong, help: "Say more on standard error.")
     var verbose = false
-
-    @Flag(name: .long, help: "Draw no progress.")
-    var noProgress = false
 
     @Option(
         name: .long,
@@ -55,9 +22,6 @@ struct SharedOptions: ParsableArguments {
     var report: String?
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads takes a number from 1 to 1024, not \(threads)")
-        }
         if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
         if let report, ReportFormat(fileName: report) == nil {
             throw ValidationError("--report writes .html, .md or .json, not '\(report)'")
