@@ -46,6 +46,9 @@ public struct Checkpoint: Sendable {
     public let model: ModelConfig?
     /// What `config.json` says about quantized weights; nil if nothing.
     public let quantization: QuantizationDeclaration?
+    /// Why weights that another method quantized cannot be read; nil if there are none.
+    package let foreignQuantization: CheckpointError?
+    private let guess: GuessedModules
     /// What is odd, but does not keep the checkpoint from being used.
     public let warnings: [CheckpointWarning]
 
@@ -70,6 +73,8 @@ public struct Checkpoint: Sendable {
         }
         model = validation.model
         quantization = validation.quantization
+        foreignQuantization = validation.foreignQuantization
+        guess = GuessedModules(configuration: contents.configuration, tensors: contents.tensors)
         warnings = contents.warnings + validation.warnings
     }
 
@@ -100,6 +105,33 @@ public struct Checkpoint: Sendable {
     /// The tensor with a name; nil if there is none.
     public subscript(name: Name) -> TensorView? {
         positions[name].map { contents.tensors[$0] }
+    }
+
+    /// What a tensor is the weight of: by the architecture, or else a guess by its name; nil for any
+    /// other tensor.
+    package func moduleKind(of tensor: TensorDescription) -> ModelModule.Kind? {
+        guard let model else { return guess.kind(of: tensor) }
+        guard let module = model.module(owning: tensor.name), tensor.name == module.weightName
+        else { return nil }
+        return module.kind
+    }
+
+    /// Output heads that are not stored where they are tied to an embedding, of any architecture.
+    package static let tiedHeads = GuessedModules.tiedHeads
+
+    /// A key of `__metadata__` for results whose tensors are not those of their architecture.
+    package static let uncheckedKey = ModelValidation.uncheckedKey
+
+    /// Whether it could be opened only because nothing was checked against `config.json`: the
+    /// architecture is known and the tensors are not those of it, or the file names none.
+    package var failsItsConfiguration: Bool {
+        guard model == nil, let configuration else { return false }
+        do throws(CheckpointError) {
+            _ = try Architecture(configuration: configuration)
+            return true
+        } catch {
+            return error.code != .configUnsupported
+        }
     }
 
     /// Throws `file.changed` if a weight file was modified since it was opened.

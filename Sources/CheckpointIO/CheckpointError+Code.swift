@@ -11,6 +11,8 @@ extension CheckpointError {
         case fileChanged = "file.changed"
         case fileIo = "file.io"
         case fileTooLarge = "file.tooLarge"
+        /// The file or folder is no part of what is read or written.
+        case fileLeftOut = "file.leftOut"
         /// The content is not that of the digest in `SHA256SUMS`.
         case fileChecksum = "file.checksum"
         /// `SHA256SUMS` itself is malformed.
@@ -68,6 +70,12 @@ extension CheckpointError {
         // A model and its tensors
         case modelTensorMissing = "model.tensorMissing"
         case modelTensorUnexpected = "model.tensorUnexpected"
+        /// What is known of the model is a guess by the names of its tensors.
+        case modelGuess = "model.guess"
+        /// Weights that could be quantized stay as they are.
+        case modelKept = "model.kept"
+        /// The result is one that other programs do not open as it is.
+        case modelForeign = "model.foreign"
         // Quantized tensors
         case quantState = "quant.state"
         case quantShape = "quant.shape"

@@ -13,8 +13,8 @@ struct CommandResult: Sendable {
     var report: ReportDocument
     /// Why the status is not 0 although the work was done.
     var problem: ErrorReport?
-    /// A command to try next.
-    var next: String?
+    /// Commands to try next.
+    var next: [String] = []
 }
 
 extension CommandResult {

@@ -89,10 +89,27 @@ struct ModelRun {
                 ("resumed_files", .array(resumed.map { .string($0.name) })),
             ],
             report: summary.report,
-            next: command == "convert"
-                ? "quantize verify \(ShellWord(destination)) --against \(ShellWord(source))"
-                : "quantize verify \(ShellWord(destination))"
+            next: nextCommands
         )
+    }
+
+    private var nextCommands: [String] {
+        let place = ShellWord(destination)
+        guard command == "convert" else { return ["quantize verify \(place)"] }
+        let again = "quantize convert \(ShellWord(source)) \(place) --force"
+        let remedies = plan.remedies.map { remedy in
+            switch remedy {
+            case .blockSize(let size):
+                "\(again) --block-size \(size)   # bitsandbytes then computes with it everywhere"
+            case .skipExperts:
+                "\(again) --any-architecture --skip experts   # then transformers opens it"
+            case .unpack: "zstd -d --rm \(place)/*.safetensors.zst   # then transformers opens it"
+            case .dequantize:
+                "quantize dequantize \(place) \(ShellWord(destination + "-floats"))"
+                    + "   # which transformers opens"
+            }
+        }
+        return ["quantize verify \(place) --against \(ShellWord(source))"] + remedies
     }
 }
 

@@ -84,7 +84,7 @@ enum ToolRun {
             }
             try StandardStream.put(shared.json ? result.printedJSON : result.text)
             if let problem = result.problem { return tell(problem, console: console) }
-            if let next = result.next { console.note("next: \(next)") }
+            for next in result.next { console.note("next: \(next)") }
             return .done
         } catch {
             console.endProgress()

@@ -12,10 +12,19 @@ package final class InputFolder: Sendable {
     private let descriptor: Int32
     /// The path without links.
     package let resolvedPath: String
+    /// Where links may lead: into the folder, and into the files of the cache around it.
+    private let permittedPrefixes: [String]
 
     /// Opens the folder at a path that the user gave; links are followed.
     /// - Throws: `file.missing`, `file.unreadable` or `file.io`.
-    package init(at path: String) throws(CheckpointError) {
+    package convenience init(at path: String) throws(CheckpointError) {
+        try self.init(at: path, permittedPrefixes: nil)
+    }
+
+    private init(
+        at path: String,
+        permittedPrefixes: [String]?
+    ) throws(CheckpointError) {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         let descriptor = retryingInterrupted {
             unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -29,6 +38,8 @@ package final class InputFolder: Sendable {
                 throw CheckpointError.system(errno, "cannot be resolved", file: name)
             }
             resolvedPath = resolved
+            self.permittedPrefixes =
+                permittedPrefixes ?? InputFolder.permittedPrefixes(around: resolved)
         } catch {
             close(descriptor)
             throw error
@@ -103,6 +114,31 @@ package final class InputFolder: Sendable {
         return file
     }
 
+    /// Opens a folder of the folder; a link to one leads where links to files may.
+    package func subfolder(
+        named name: Name,
+        followsLinks: Bool = false
+    ) throws(CheckpointError) -> InputFolder {
+        let subfolder = try InputFolder(
+            at: "\(resolvedPath)/\(name.text)",
+            permittedPrefixes: permittedPrefixes
+        )
+        let target = subfolder.resolvedPath + "/"
+        guard
+            followsLinks || permittedPrefixes.contains(where: { target.utf8.starts(with: $0.utf8) })
+        else { throw InputFolder.linkOutside(name) }
+        return subfolder
+    }
+
+    private static func linkOutside(_ name: Name) -> CheckpointError {
+        CheckpointError(
+            .pathLinkOutside,
+            "a symbolic link that leaves the model's folder",
+            file: name.text,
+            hint: "if you trust it, pass --follow-links"
+        )
+    }
+
     private func isLink(_ name: Name) throws(CheckpointError) -> Bool {
         var status = stat()
         guard unsafe fstatat(descriptor, name.text, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -122,15 +158,10 @@ package final class InputFolder: Sendable {
         {
             return
         }
-        throw CheckpointError(
-            .pathLinkOutside,
-            "a symbolic link that leaves the model's folder",
-            file: name.text,
-            hint: "if you trust it, pass --follow-links"
-        )
+        throw InputFolder.linkOutside(name)
     }
 
-    private var permittedPrefixes: [String] {
+    private static func permittedPrefixes(around resolvedPath: String) -> [String] {
         var prefixes = [resolvedPath + "/"]
         var components = resolvedPath.split(separator: "/", omittingEmptySubsequences: false)
         if components.count > 3, components[components.count - 2] == "snapshots" {

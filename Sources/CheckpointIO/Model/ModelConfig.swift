@@ -31,8 +31,8 @@ public struct ModelConfig: Sendable {
     ///
     /// - Parameters:
     ///   - json: the file.
-    ///   - hasBasePrefix: whether names of GPT-2's tensors begin with `transformer.`; the first
-    ///     published checkpoints lack it.
+    ///   - hasBasePrefix: whether the names of the decoder's tensors begin with that of the
+    ///     decoder (`model.`, `transformer.`); checkpoints of the bare decoder lack it.
     /// - Throws: `json.…`, `config.range` or `config.unsupported`, with key and offset.
     package init(json: JSONObject, hasBasePrefix: Bool = true) throws(CheckpointError) {
         let architecture = try Architecture(configuration: json)

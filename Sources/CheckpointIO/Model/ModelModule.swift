@@ -13,6 +13,10 @@ public struct ModelModule: Hashable, Sendable {
         case norm
         /// The linear layer that makes the logits, `[vocabulary, hidden]`.
         case outputHead
+        /// The linear layer that chooses experts.
+        case router
+        /// A linear layer that loaders leave in full precision.
+        case keptLinear
     }
 
     /// The dotted path, for example `model.layers.0.mlp.up_proj`.
@@ -38,9 +42,14 @@ public struct ModelModule: Hashable, Sendable {
     }
 
     /// Whether bitsandbytes replaces modules of this kind.
-    public var isLinear: Bool {
-        switch kind {
-        case .linear, .convolution1D, .outputHead: true
+    public var isLinear: Bool { kind.isLinear }
+}
+
+extension ModelModule.Kind {
+    /// Whether bitsandbytes replaces modules of this kind, unless it is told to leave them alone.
+    package var isLinear: Bool {
+        switch self {
+        case .linear, .convolution1D, .outputHead, .router, .keptLinear: true
         case .embedding, .norm: false
         }
     }

@@ -2,6 +2,8 @@
 struct ModelValidation {
     private(set) var model: ModelConfig?
     private(set) var quantization: QuantizationDeclaration?
+    /// Why the weights cannot be read as numbers; nil if they can.
+    private(set) var foreignQuantization: CheckpointError?
     private(set) var warnings: [CheckpointWarning] = []
 
     /// Validates contents.
@@ -17,6 +19,13 @@ struct ModelValidation {
         tensor: @escaping (Name) -> TensorView?
     ) throws(CheckpointError) {
         var neededUnmapped = false
+        let isMarked = contents.metadata[Self.uncheckedKey] != nil
+        let allowsAny = options.allowsAnyArchitecture || isMarked
+        foreignQuantization = ForeignQuantization.finding(in: contents)
+        if let foreignQuantization {
+            guard allowsAny else { throw foreignQuantization }
+            warn(foreignQuantization)
+        }
         if let json = contents.configuration {
             do throws(CheckpointError) {
                 quantization = try QuantizationDeclaration(configuration: json)
@@ -32,6 +41,7 @@ struct ModelValidation {
                     config = try ModelConfig(
                         json: json,
                         hasBasePrefix: tensor("wte.weight") == nil
+                            && tensor("embed_tokens.weight") == nil
                     )
                 } catch {
                     throw error.inFile(CheckpointContents.configFileName)
@@ -45,7 +55,8 @@ struct ModelValidation {
                 model = config
                 warnings += check.warnings
             } catch {
-                guard options.allowsAnyArchitecture else { throw error }
+                guard allowsAny else { throw error }
+                if isMarked { warnOfUncheckedModel() }
                 neededUnmapped = error.code == .indexTensorUnmapped
             }
             crossCheck(quantizedCount: quantized.count)
@@ -55,16 +66,34 @@ struct ModelValidation {
     }
 
     private mutating func crossCheck(quantizedCount: Int) {
-        let isAnnounced = quantization?.mode != nil
+        let isAnnounced =
+            quantization?.mode != nil
+            || (quantization?.foreignMethod != nil && foreignQuantization == nil)
+        guard foreignQuantization == nil || quantizedCount > 0 else { return }
         guard isAnnounced != (quantizedCount > 0) else { return }
+        let by = quantization?.foreignMethod.map { " (\(Name.printable($0)))" } ?? ""
         warn(
             CheckpointError(
                 .configQuantization,
                 isAnnounced
-                    ? "quantized weights are announced, but all tensors are plain"
+                    ? "quantized weights are announced\(by), but all tensors are plain"
                     : "\(quantizedCount) weights are quantized, which is not announced",
                 file: CheckpointContents.configFileName,
                 key: "quantization_config"
+            )
+        )
+    }
+
+    /// A key of `__metadata__` that a conversion leaves if it did not check a known architecture
+    /// against its tensors: then nobody after it can.
+    static let uncheckedKey: Name = "swift-qlora-unchecked"
+
+    private mutating func warnOfUncheckedModel() {
+        warn(
+            CheckpointError(
+                .modelGuess,
+                "the tensors were converted without a check against it, and are not checked now",
+                file: CheckpointContents.configFileName
             )
         )
     }

@@ -14,23 +14,24 @@ struct ModuleList {
         if architecture == .gpt2 {
             addGPT2(prefix: hasBasePrefix ? "transformer." : "")
         } else {
-            try addDecoder(architecture, json)
+            try addDecoder(architecture, json, prefix: hasBasePrefix ? "model." : "")
         }
         if storesHead {
             add("lm_head", .outputHead, [sizes.vocabulary, sizes.hidden])
         }
     }
 
-    // MARK: Llama and its kin
+    // MARK: Llama-like decoders
 
     private mutating func addDecoder(
         _ architecture: Architecture,
-        _ json: JSONObject
+        _ json: JSONObject,
+        prefix base: String
     ) throws(CheckpointError) {
         let biases = try Biases(json, architecture)
-        add("model.embed_tokens", .embedding, [sizes.vocabulary, sizes.hidden])
+        add(base + "embed_tokens", .embedding, [sizes.vocabulary, sizes.hidden])
         for layer in 0..<sizes.layers {
-            let prefix = "model.layers.\(layer)."
+            let prefix = base + "layers.\(layer)."
             addAttention(prefix + "self_attn.", architecture, biases)
             addFeedForward(prefix + "mlp.", architecture, biases)
             addNorm(prefix + "input_layernorm")
@@ -40,7 +41,7 @@ struct ModuleList {
                 addNorm(prefix + "post_feedforward_layernorm")
             }
         }
-        addNorm("model.norm")
+        addNorm(base + "norm")
     }
 
     private mutating func addAttention(

@@ -17,14 +17,17 @@ public struct QuantizationDeclaration: Hashable, Sendable {
 
     /// The announced mode; nil if neither flag is set.
     public let mode: Mode?
+    /// `quant_method` if it is one that is not read.
+    public private(set) var foreignMethod: String?
     /// `llm_int8_skip_modules`; nil means the defaults of transformers.
     public let skippedModules: [String]?
     /// `bnb_4bit_quant_storage`: the type that packed codes pretend to have; `uint8` by default.
     public let storageType: String
 
     /// Reads the declaration; nil if `config.json` has none.
-    /// - Throws: `config.unsupported` for another method than bitsandbytes, `config.quantization`
-    ///   for a contradiction, or `json.type`.
+    ///
+    /// Of a method that is not read it takes nothing but its name.
+    /// - Throws: `config.quantization` for a contradiction, or `json.type`.
     package init?(configuration: JSONObject) throws(CheckpointError) {
         guard let settings = try configuration.optionalObject("quantization_config") else {
             return nil
@@ -46,11 +49,9 @@ public struct QuantizationDeclaration: Hashable, Sendable {
             return
         }
         guard method == "bitsandbytes" else {
-            throw failure(
-                .configUnsupported,
-                "the quantization method \"\(Name.printable(method))\" is not known",
-                key: "quant_method"
-            )
+            foreignMethod = method
+            (mode, skippedModules, storageType) = (nil, nil, "uint8")
+            return
         }
         let isFourBit = try settings.optionalBool("load_in_4bit") ?? false
         let isEightBit = try settings.optionalBool("load_in_8bit") ?? false

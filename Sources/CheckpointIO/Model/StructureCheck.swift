@@ -155,7 +155,8 @@ struct StructureCheck {
 
     /// The number of the layer that a tensor belongs to by its name.
     private func layerIndex(in name: Name) -> Int? {
-        for prefix in ["model.layers.", "transformer.h.", "h."] where name.hasPrefix(prefix) {
+        for prefix in ["model.layers.", "layers.", "transformer.h.", "h."]
+        where name.hasPrefix(prefix) {
             let digits = name.utf8.dropFirst(prefix.utf8.count).prefix { $0 != UInt8(ascii: ".") }
             let text = String(decoding: digits, as: UTF8.self)
             guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }

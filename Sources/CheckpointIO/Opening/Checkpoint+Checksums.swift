@@ -11,6 +11,9 @@ extension Checkpoint {
         return try ChecksumFile(parsing: file.wholeText(limit: ChecksumFile.byteCountLimit))
     }
 
+    /// Whether the folder has a file of that name.
+    package func hasFile(_ path: String) -> Bool { folder?.identity(of: Name(path)) != nil }
+
     /// The length of a file of the folder; 0 if it is not there.
     package func byteCount(ofFile path: String) -> Int {
         folder?.identity(of: Name(path))?.byteCount ?? 0

@@ -51,7 +51,14 @@ extension CheckpointContents {
         resolvedPath = folder.resolvedPath
         name = folder.name
         warnings = layout.warnings + warnings
-        try addCompanions(of: folder, names, options)
+        let found = try CompanionFiles(
+            of: folder,
+            names,
+            options,
+            besides: companions.map(\.name) + weightFiles.map { Name($0.fileName) }
+        )
+        companions = (companions + found.companions).sorted { $0.name < $1.name }
+        warnings += found.warnings
     }
 
     /// Reads `config.json`; nil if it is missing and need not be there.
@@ -70,39 +77,5 @@ extension CheckpointContents {
             }
             throw error
         }
-    }
-
-    /// Collects the files that go with the weights; those of a container replace files of the
-    /// same name.
-    private mutating func addCompanions(
-        of folder: InputFolder,
-        _ names: [Name],
-        _ options: Checkpoint.Options
-    ) throws(CheckpointError) {
-        // Digests of another folder's files say nothing here.
-        let ours = Set(companions.map(\.name) + [Name(ChecksumFile.fileName)])
-        for name in names
-        where name != CheckpointContents.configName && !name.isWeightFile && !ours.contains(name) {
-            guard let identity = folder.identity(of: name) else {
-                warn(.fileMissing, "a link that leads nowhere; left out", name)
-                continue
-            }
-            guard !identity.isFolder else { continue }
-            guard identity.isRegularFile else {
-                warn(.fileNotRegular, "not a regular file; left out", name)
-                continue
-            }
-            companions.append(
-                Checkpoint.Companion(
-                    name: name,
-                    source: try folder.file(named: name, followsLinks: options.followsLinks)
-                )
-            )
-        }
-        companions.sort { $0.name < $1.name }
-    }
-
-    private mutating func warn(_ code: CheckpointError.Code, _ message: String, _ name: Name) {
-        warnings.append(CheckpointWarning(CheckpointError(code, message, file: name.text)))
     }
 }

@@ -32,7 +32,8 @@ public struct CheckpointConverter: Sendable {
             metadata: planner.metadata,
             maximumShardByteCount: options.maximumShardByteCount,
             zstdLevel: options.zstdLevel,
-            warnings: planner.warnings
+            warnings: planner.warnings,
+            remedies: planner.remedies
         )
     }
 

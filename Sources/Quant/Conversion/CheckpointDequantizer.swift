@@ -44,7 +44,9 @@ public struct CheckpointDequantizer: Sendable {
             case .keep, .convert, .quantize: false
             }
         }
-        guard isQuantized else {
+        // A GGUF file becomes a folder of floats, whatever was packed in it.
+        guard isQuantized || checkpoint.container == .gguf else {
+            if let error = checkpoint.foreignQuantization { throw error }
             throw CheckpointError(.quantUnsupported, "no weight of the model is quantized")
         }
         var configuration = checkpoint.configuration
@@ -57,6 +59,7 @@ public struct CheckpointDequantizer: Sendable {
             checkpoint,
             units: units,
             configuration: configuration.map(QuantizedConfiguration.text),
+            metadata: [.formatPyTorch] + SafetensorsLayout.Metadata.unchecked(checkpoint),
             maximumShardByteCount: options.maximumShardByteCount,
             zstdLevel: options.zstdLevel,
             warnings: checkpoint.warnings
@@ -94,8 +97,13 @@ public struct CheckpointDequantizer: Sendable {
     ) throws(CheckpointError) -> ConversionUnit {
         let tensor = view.description
         if let stored = try StoredQuantization(view, in: checkpoint) {
-            let kind = checkpoint.model?.module(owning: tensor.name)?.kind
-            return dequantize(stored, to: options.dtype, isTransposed: kind == .convolution1D)
+            let matrix = TensorDescription(
+                name: tensor.name,
+                dtype: stored.dtype.dtype,
+                shape: [stored.rowCount, stored.columnCount]
+            )
+            let isTransposed = checkpoint.moduleKind(of: matrix) == .convolution1D
+            return dequantize(stored, to: options.dtype, isTransposed: isTransposed)
         }
         // What a GGUF file packs is written as what its configuration announces.
         let wanted = options.dtype ?? checkpoint.preferredDType.flatMap(FloatDType.init)

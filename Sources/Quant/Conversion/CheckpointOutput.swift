@@ -24,7 +24,8 @@ struct CheckpointOutput: Sendable {
         metadata: [SafetensorsLayout.Metadata] = [.formatPyTorch],
         maximumShardByteCount: Int?,
         zstdLevel: Int?,
-        warnings: [CheckpointWarning]
+        warnings: [CheckpointWarning],
+        remedies: [ConversionPlan.Remedy] = []
     ) throws(CheckpointError) {
         self.checkpoint = checkpoint
         self.units = units
@@ -61,7 +62,8 @@ struct CheckpointOutput: Sendable {
                 )
             },
             companionNames: companionNames.sorted(),
-            warnings: warnings
+            warnings: warnings,
+            remedies: remedies
         )
     }
 

@@ -9,6 +9,10 @@ public enum TensorAction: Sendable, Hashable {
         case notLinear = "not a linear weight"
         /// The output head, which the layout keeps in full precision.
         case outputHead = "output head"
+        /// It chooses experts, which loaders expect in full precision.
+        case router = "router"
+        /// Loaders expect it in full precision.
+        case fullPrecision = "full precision"
         /// Options say so.
         case skipped = "skipped"
         /// It was not quantized.
@@ -77,6 +81,18 @@ public struct ConversionPlan: Sendable {
         public let byteCount: Int
     }
 
+    /// What makes a result that transformers and bitsandbytes can use everywhere.
+    public enum Remedy: Sendable, Hashable {
+        /// Convert with blocks of so many weights, which divide every row.
+        case blockSize(Int)
+        /// Convert again without the experts.
+        case skipExperts
+        /// Unpack the files.
+        case unpack
+        /// Turn the weights back into floats.
+        case dequantize
+    }
+
     /// All tensors of the source, in its order.
     public let tensors: [Tensor]
     /// The files of weights, in order of their numbers.
@@ -85,6 +101,8 @@ public struct ConversionPlan: Sendable {
     public let companionNames: [Name]
     /// What is worth knowing beforehand.
     public let warnings: [CheckpointWarning]
+    /// What makes a result that other programs open, where this one is not.
+    public let remedies: [Remedy]
 
     /// Bytes of all tensors in the source.
     public var sourceByteCount: Int { tensors.reduce(0) { $0 + $1.sourceByteCount } }

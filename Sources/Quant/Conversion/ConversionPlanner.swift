@@ -9,6 +9,7 @@ struct ConversionPlanner {
     private let choice: ModuleChoice
     private(set) var units: [ConversionUnit] = []
     private(set) var warnings: [CheckpointWarning]
+    private(set) var remedies: [ConversionPlan.Remedy] = []
     /// Linear modules that stay as they are, and those that do not.
     private var keptModules: [Name] = []
     private var quantized: [(module: Name, config: QuantizationConfig, dtype: FloatDType)] = []
@@ -16,12 +17,15 @@ struct ConversionPlanner {
     init(_ checkpoint: Checkpoint, options: ConversionOptions) throws(CheckpointError) {
         self.checkpoint = checkpoint
         self.options = options
-        choice = ModuleChoice(model: checkpoint.model, options: options)
+        choice = ModuleChoice(checkpoint: checkpoint, options: options)
         warnings = checkpoint.warnings
         try Self.requireUnquantized(checkpoint)
         for view in checkpoint.tensors { units.append(try unit(for: view)) }
         try checkFormats()
         warnings += unusedPatterns + quantizedTwice
+        let doubts = doubts
+        warnings += doubts.findings.map(CheckpointWarning.init)
+        remedies = doubts.remedies
         if checkpoint.configuration == nil {
             warnings.append(
                 CheckpointWarning(
@@ -48,29 +52,35 @@ struct ConversionPlanner {
                 announced,
                 isNested: quantized.contains { $0.config.absmax == .doubleQuantized },
                 dtype: first.dtype,
-                skippedModules: SkipList.modules(
-                    kept: keptModules,
-                    quantized: quantized.map(\.module),
-                    heads: heads
-                )
+                skippedModules: skippedModules
             )
         )
         return json
     }
 
-    /// `__metadata__` of the files: it names the version of a layout of our own.
-    var metadata: [SafetensorsLayout.Metadata] {
-        guard quantized.contains(where: { $0.config.format == .int8Blockwise }) else {
-            return [.formatPyTorch]
+    private var skippedModules: [String]? {
+        let names = quantized.map(\.module)
+        guard checkpoint.model != nil else {
+            return SkipList.modulesByEnding(kept: keptModules, quantized: names)
         }
-        let version = Name(String(BlockwiseInt8State.version))
-        return [.formatPyTorch, .init(Name(QuantizedConfiguration.blockwiseMethod), version)]
+        return SkipList.modules(kept: keptModules, quantized: names, heads: heads)
+    }
+
+    /// `__metadata__` of the files: it names the version of a layout of our own, and tensors that
+    /// are not those of the architecture.
+    var metadata: [SafetensorsLayout.Metadata] {
+        var metadata: [SafetensorsLayout.Metadata] = [.formatPyTorch]
+        if quantized.contains(where: { $0.config.format == .int8Blockwise }) {
+            let version = Name(String(BlockwiseInt8State.version))
+            metadata.append(.init(Name(QuantizedConfiguration.blockwiseMethod), version))
+        }
+        return metadata + SafetensorsLayout.Metadata.unchecked(checkpoint)
     }
 
     /// The output heads, stored or not.
     private var heads: [Name] {
         let found = checkpoint.tensors.map(\.description)
-            .filter { choice.linearKind(of: $0) == .outputHead }
+            .filter { choice.matrixKind(of: $0) == .outputHead }
             .map { QuantizedTensorNames(weight: $0.name).module }
         return found.isEmpty ? ["lm_head"] : found
     }
@@ -79,7 +89,11 @@ struct ConversionPlanner {
 
     private mutating func unit(for view: TensorView) throws(CheckpointError) -> ConversionUnit {
         let tensor = view.description
-        guard let stored = StoredFloats(view) else { return copy(view, .notLinear) }
+        let module = QuantizedTensorNames(weight: tensor.name).module
+        guard let stored = StoredFloats(view) else {
+            if choice.matrixKind(of: tensor) != nil { keptModules.append(module) }
+            return copy(view, .notLinear)
+        }
         let dtype = targetDType(of: stored.dtype)
         var decision = choice.decision(for: tensor)
         if case .quantize = decision, options.keepsNonFinite,
@@ -88,10 +102,9 @@ struct ConversionPlanner {
             warnings.append(CheckpointWarning(error))
             decision = .keep(.nonFinite)
         }
-        let module = QuantizedTensorNames(weight: tensor.name).module
         switch decision {
         case .keep(let reason):
-            if choice.linearKind(of: tensor) != nil { keptModules.append(module) }
+            if choice.matrixKind(of: tensor) != nil { keptModules.append(module) }
             guard dtype != stored.dtype else { return copy(view, reason) }
             return ConversionUnit(
                 name: tensor.name,
@@ -200,12 +213,12 @@ struct ConversionPlanner {
 
     // MARK: Warnings
 
-    /// What the options name and the model has not: a slip of the pen, most of the time.
+    /// Patterns that match no module: usually typing errors.
     private var unusedPatterns: [CheckpointWarning] {
         let weights = checkpoint.tensors.map(\.description).filter { $0.name.hasSuffix(".weight") }
         let modules = weights.map { QuantizedTensorNames(weight: $0.name).module } + heads
         let linear =
-            weights.filter { choice.linearKind(of: $0) != nil }
+            weights.filter { choice.matrixKind(of: $0) != nil }
             .map { QuantizedTensorNames(weight: $0.name).module }
         func warning(_ option: String, _ pattern: ModulePattern, _ what: String)
             -> CheckpointWarning
@@ -221,6 +234,16 @@ struct ConversionPlanner {
         let rules = options.rules.map(\.pattern).filter { !linear.contains(where: $0.matches) }
             .map { warning("--tensor-type", $0, "linear layer") }
         return skip + only + rules
+    }
+
+    private var doubts: ConversionDoubts {
+        ConversionDoubts(
+            checkpoint: checkpoint,
+            choice: choice,
+            units: units,
+            quantized: quantized.map { ($0.module, $0.config) },
+            isPacked: options.zstdLevel != nil
+        )
     }
 
     /// The packed types of weights that are quantized once more, from a GGUF file.
@@ -250,6 +273,7 @@ struct ConversionPlanner {
     /// Checks the tensors, not what `config.json` announces: a leftover announcement over plain
     /// tensors is warned of when the checkpoint is opened, and replaced.
     private static func requireUnquantized(_ checkpoint: Checkpoint) throws(CheckpointError) {
+        if let error = checkpoint.foreignQuantization { throw error }
         let side = checkpoint.tensors.first {
             QuantizedNames.weight(ofSideTensor: $0.description.name) != nil
         }
@@ -269,7 +293,9 @@ struct ConversionPlanner {
             throw CheckpointError(
                 .quantUnsupported,
                 "no weight of the model would be quantized",
-                hint: "see which modules --skip, --only and --tensor-type leave"
+                hint: ConversionDoubts.unreadTypes(checkpoint, choice).map {
+                    "the linear weights are \($0.types), which are not read"
+                } ?? "see which modules --skip, --only and --tensor-type leave"
             )
         }
         guard let other = quantized.first(where: { $0.config.format != first.config.format })

@@ -97,9 +97,15 @@ struct VerificationPlanner {
             if let quantized = try StoredQuantization(sourceView, in: source) {
                 floats = DequantizedFloats(quantized, as: .float32)
                 shape = [quantized.rowCount, quantized.columnCount]
+                // Floats that lie the other way round than codes do.
+                let kind = checkpoint.moduleKind(of: view.description)
+                if stored == nil, kind == .convolution1D, let base = floats {
+                    shape.reverse()
+                    floats = TransposedFloats(base, rowCount: shape[0], columnCount: shape[1])
+                }
             } else {
                 floats = StoredFloats(sourceView)
-                let kind = source.model?.module(owning: name)?.kind
+                let kind = source.moduleKind(of: sourceView.description)
                 if stored != nil, kind == .convolution1D, shape.count == 2, let base = floats {
                     shape.reverse()
                     floats = TransposedFloats(base, rowCount: shape[0], columnCount: shape[1])

@@ -45,7 +45,8 @@ struct Verify: ToolCommand {
         if let against = checks.against {
             source = try SourceModel.open(
                 against,
-                .knownOrAny,
+                // What was converted without a check against its architecture has such a source.
+                checkpoint.model == nil ? .any : .knownOrAny,
                 followsLinks: checks.followLinks,
                 budget: options.budget,
                 on: console
