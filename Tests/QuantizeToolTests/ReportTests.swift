@@ -140,6 +140,39 @@ import FoundationXML
         #expect(single?.entropy == 0)
     }
 
+    @Test func exactTensorsDoNotSquashThePlot() throws {
+        let tensors = [
+            ("model.layers.0.mlp.up_proj.weight", 0.095), ("model.layers.1.mlp.up_proj.weight", 0.09),
+            ("model.layers.0.input_layernorm.weight", 0.0), ("model.norm.weight", 0.0),
+        ]
+        let plot = try #require(LayerErrorPlot(tensors.map { (name: $0.0, error: $0.1) }))
+        #expect(plot.series.map(\.name) == ["up_proj"])
+        #expect(plot.exactCount == 2)
+        #expect(plot.explanation.contains("2 tensors without error are left out"))
+        let picture = plot.drawing.svg(identifier: "p", title: "", explanation: "")
+        #expect(!picture.contains(">0.00<"))
+        #expect(LayerErrorPlot([("model.layers.0.norm.weight", 0)]) == nil)
+    }
+
+    @Test func everySeriesHasItsOwnMarkAndItsWholeName() throws {
+        let kinds = (0..<16).map { "a_module_with_a_long_name_\($0)" }
+        let plot = try #require(
+            LayerErrorPlot(kinds.map { (name: "layers.0.mlp.\($0).weight", error: 0.1) })
+        )
+        let drawing = plot.drawing
+        var marks: Set<String> = []
+        for (index, kind) in kinds.enumerated() {
+            var single = SVGDrawing(width: 1, height: 1)
+            single.mark(index, at: (0, 0))
+            marks.insert(single.elements[0])
+            let label = try #require(drawing.elements.first { $0.contains(">\(kind)<") })
+            // Inside the picture, at 7.2 units a letter.
+            #expect(652 + 7.2 * Double(kind.count) <= drawing.width, "\(label)")
+        }
+        #expect(marks.count == 16)
+        #expect(drawing.height >= 26 + 20 * 15)
+    }
+
     @Test func nothingIsDrawnOfNothing() {
         #expect(CodeHistogramPlot(format: "NF4", bars: [(label: "0", count: 0)]) == nil)
         #expect(LayerErrorPlot([("lm_head.weight", 0.1)]) == nil)

@@ -136,6 +136,15 @@ enum HTMLReport {
         polyline.curve { fill: none; }
         .bar { stroke: none; }
         .mark { stroke: var(--page); }
+        .mark.open { fill: var(--page); stroke-width: 1.6; }
+        .mark.open.series-0 { stroke: var(--s0); }
+        .mark.open.series-1 { stroke: var(--s1); }
+        .mark.open.series-2 { stroke: var(--s2); }
+        .mark.open.series-3 { stroke: var(--s3); }
+        .mark.open.series-4 { stroke: var(--s4); }
+        .mark.open.series-5 { stroke: var(--s5); }
+        .mark.open.series-6 { stroke: var(--s6); }
+        .mark.open.series-7 { stroke: var(--s7); }
         @media print { .scroll { max-height: none; overflow: visible; } }
         """
 }

@@ -7,12 +7,16 @@ struct LayerErrorPlot: Plot {
     }
 
     let series: [Series]
+    /// How many tensors are left out because they have no error, such as norms that stay as they
+    /// are: on the same scale they would squash all others.
+    let exactCount: Int
     let title = "Error by layer"
 
-    /// Groups tensors by kind; nil if no tensor belongs to a numbered layer.
+    /// Groups tensors with an error by kind; nil if none of them belongs to a numbered layer.
     init?(_ tensors: [(name: String, error: Double)]) {
         var series: [Series] = []
-        for (name, error) in tensors where error.isFinite {
+        exactCount = tensors.count { $0.error == 0 }
+        for (name, error) in tensors where error.isFinite && error > 0 {
             guard let (layer, kind) = LayerErrorPlot.place(of: name) else { continue }
             if let index = series.firstIndex(where: { $0.name == kind }) {
                 series[index].points.append((layer, error))
@@ -42,6 +46,7 @@ struct LayerErrorPlot: Plot {
             "\(Quantity.significant(all.min(), 3)) to \(Quantity.significant(all.max(), 3))"
         return "Relative root mean square error of each quantized tensor by layer, from \(range), "
             + "for \(series.map(\.name).joined(separator: ", "))."
+            + (exactCount > 0 ? " \(exactCount) tensors without error are left out." : "")
     }
 
     var table: TextTable {
@@ -57,7 +62,13 @@ struct LayerErrorPlot: Plot {
     }
 
     var drawing: SVGDrawing {
-        var drawing = SVGDrawing(width: 760, height: 330)
+        // A line of the legend for every kind, as wide as the longest name.
+        let names = series.map { TextTable.shortened($0.name, to: 40) }
+        let legendWidth = Double(names.map(\.count).max() ?? 0) * 7.2
+        var drawing = SVGDrawing(
+            width: max(760, 652 + legendWidth + 8),
+            height: max(330, 36 + 20 * Double(series.count))
+        )
         let frame = (left: 66.0, right: 620.0, top: 16.0, bottom: 280.0)
         let errors = series.flatMap { $0.points.map(\.error) }
         let layers = series.flatMap { $0.points.map(\.layer) }
@@ -92,24 +103,16 @@ struct LayerErrorPlot: Plot {
         )
         for (index, series) in series.enumerated() {
             let points = series.points.map { (x: x($0.layer), y: y($0.error)) }
-            drawing.polyline(points, "curve series-\(index % 8)")
+            drawing.polyline(points, "curve \(SVGDrawing.seriesClass(index))")
             for (point, position) in zip(series.points, points) {
                 let tip =
                     "\(series.name), layer \(point.layer): "
                     + Quantity.significant(point.error, 4)
                 drawing.mark(index, at: position, tip: tip)
             }
-            // The legend holds what fits; all the kinds are in the table.
             let row = Double(index)
-            if index < 13 {
-                drawing.mark(index, at: (640, 26 + row * 20))
-                drawing.text(
-                    TextTable.shortened(series.name, to: 16),
-                    x: 652,
-                    y: 30 + row * 20,
-                    "label ink"
-                )
-            }
+            drawing.mark(index, at: (640, 26 + row * 20))
+            drawing.text(names[index], x: 652, y: 30 + row * 20, "label ink")
         }
         return drawing
     }

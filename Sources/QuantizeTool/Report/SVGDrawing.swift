@@ -50,7 +50,11 @@ struct SVGDrawing: Sendable {
         )
     }
 
-    /// Draws one of eight distinct marks around a point: colour is never the only difference.
+    /// The class of a series: the ninth series begins the colours anew, one further.
+    static func seriesClass(_ index: Int) -> String { "series-\((index + index / 8) % 8)" }
+
+    /// Draws one of sixteen distinct marks around a point, eight full and eight open ones: colour is
+    /// never the only difference.
     mutating func mark(_ index: Int, at point: (x: Double, y: Double), tip: String? = nil) {
         let (x, y) = point
         let shape: String
@@ -72,7 +76,8 @@ struct SVGDrawing: Sendable {
         case 6: shape = polygon([(-4.6, -2), (4.6, -2), (4.6, 2), (-4.6, 2)], x, y)
         default: shape = polygon([(-2, -4.6), (2, -4.6), (2, 4.6), (-2, 4.6)], x, y)
         }
-        let element = "\(shape) class=\"mark series-\(index % 8)\""
+        let kind = index / 8 % 2 == 0 ? "mark" : "mark open"
+        let element = "\(shape) class=\"\(kind) \(SVGDrawing.seriesClass(index))\""
         let tail = tip.map { "><title>\(HTMLText.escaped($0))</title></\(tag(of: shape))>" }
         elements.append(element + (tail ?? "/>"))
     }
