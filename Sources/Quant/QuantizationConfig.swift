@@ -12,7 +12,9 @@ public struct QuantizationConfig: Sendable, Hashable {
     public enum ScaleRule: String, Sendable, Hashable, CaseIterable {
         /// The largest magnitude in the block; bit-equal to bitsandbytes.
         case absmax
-        /// The multiple of it that leaves the least squared error; the format stays the same.
+        /// The multiple of it that leaves the least squared error of the weights; the format stays the
+        /// same. A lower error is not a better model: SmolLM2-135M gets worse by it
+        /// (`docs/accuracy.md`).
         case search
     }
 

@@ -142,7 +142,8 @@ import FoundationXML
 
     @Test func exactTensorsDoNotSquashThePlot() throws {
         let tensors = [
-            ("model.layers.0.mlp.up_proj.weight", 0.095), ("model.layers.1.mlp.up_proj.weight", 0.09),
+            ("model.layers.0.mlp.up_proj.weight", 0.095),
+            ("model.layers.1.mlp.up_proj.weight", 0.09),
             ("model.layers.0.input_layernorm.weight", 0.0), ("model.norm.weight", 0.0),
         ]
         let plot = try #require(LayerErrorPlot(tensors.map { (name: $0.0, error: $0.1) }))

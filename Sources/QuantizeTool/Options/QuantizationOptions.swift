@@ -35,7 +35,7 @@ struct QuantizationOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Weights that share a scale: 32, 64, 128 … 4096. transformers expects 64 (default).",
+            "Weights that share a scale: 32, 64, 128 … 4096; default: 64, as transformers has it.",
             valueName: "n"
         )
     )
@@ -45,7 +45,11 @@ struct QuantizationOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "How each block's scale is found: absmax, or search for the least squared error.",
-            discussion: "The file has the same format; absmax is bit-equal to bitsandbytes.",
+            discussion: """
+                absmax is bit-equal to bitsandbytes, and better: search lowers the squared error of \
+                the weights by 10 to 20 %, but SmolLM2-135M has perplexity 69.5 after it, 67.6 with \
+                absmax and 52.9 unquantized (docs/accuracy.md).
+                """,
             valueName: "rule"
         )
     )

@@ -34,7 +34,13 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .long, help: "Check everything and show the plan, but write nothing.")
     var dryRun = false
 
-    @Flag(name: .long, help: "Replace what is at the destination.")
+    @Flag(
+        name: .long,
+        help: ArgumentHelp(
+            "Replace an earlier result, or start anew where a run was stopped.",
+            discussion: "What an earlier run did not write, or was changed since, is never replaced."
+        )
+    )
     var force = false
 
     @Flag(
