@@ -38,7 +38,9 @@ struct OutputOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "Replace an earlier result, or start anew where a run was stopped.",
-            discussion: "What an earlier run did not write, or was changed since, is never replaced."
+            discussion: """
+                What an earlier run did not write, or was changed since, is never replaced.
+                """
         )
     )
     var force = false
