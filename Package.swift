@@ -21,8 +21,7 @@ let package = Package(
         .executable(name: "quantize", targets: ["QuantizeTool"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
     ],
     targets: [
         .target(name: "CSIMDKernels"),
@@ -42,6 +41,12 @@ let package = Package(
             pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]
         ),
+        // OpenSSL's libcrypto; Apple's systems have CryptoKit.
+        .systemLibrary(
+            name: "CCrypto",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
         .target(name: "CSystem"),
         .target(
             name: "CheckpointIO",
@@ -49,7 +54,7 @@ let package = Package(
                 "Tensors",
                 "CSystem",
                 "CZstd",
-                .product(name: "Crypto", package: "swift-crypto"),
+                .target(name: "CCrypto", condition: .when(platforms: [.linux])),
             ],
             swiftSettings: swiftSettings
         ),

@@ -1,5 +1,3 @@
-internal import Crypto
-internal import Foundation
 public import Tensors
 
 /// The SHA-256 of a whole file, as `sha256sum` prints it.
@@ -29,28 +27,28 @@ public struct FileDigest: Hashable, Sendable {
             byteCount: min(partByteCount, byteCount),
             budget: budget
         )
-        var hash = SHA256()
+        var hash = SHA256Hash()
         var offset = 0
         while offset < byteCount {
             let count = min(partByteCount, byteCount - offset)
             try part.withMutablePrefix(count) {
                 (bytes: inout MutableRawSpan) throws(CheckpointError) in
                 try source.read(at: offset, into: &bytes)
-                unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
             }
+            part.withPrefix(count) { hash.update($0) }
             offset += count
         }
-        hexadecimal = Self.text(of: hash.finalize())
+        hexadecimal = Self.text(of: hash.finish())
     }
 
     /// Computes the digest of bytes in memory.
     public init(of bytes: RawSpan) {
-        var hash = SHA256()
-        unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
-        hexadecimal = Self.text(of: hash.finalize())
+        var hash = SHA256Hash()
+        hash.update(bytes)
+        hexadecimal = Self.text(of: hash.finish())
     }
 
-    private static func text(of digest: SHA256Digest) -> String {
+    private static func text(of digest: [UInt8]) -> String {
         digest.map { byte in
             let digits = String(byte, radix: 16)
             return byte < 16 ? "0" + digits : digits
