@@ -18,9 +18,10 @@ package struct KernelVariant: Hashable, Sendable, CustomStringConvertible {
 /// function in a call that checks all sizes. Calls run on the calling thread, allocate nothing, and
 /// may run at the same time on any number of threads.
 package protocol Kernel: Sendable, CustomStringConvertible {
-    /// All variants compiled for this architecture, best first, generic last.
+    /// All variants compiled for this architecture, the one measured fastest first, generic last.
     static var compiled: [Self] { get }
-    /// The variant in use: the best of the set that `KernelSelection.name` names.
+    /// The variant in use: the fastest this host can run, or the fastest of the set that the
+    /// environment forces.
     static var selected: Self { get }
     /// This variant's name and needs.
     var variant: KernelVariant { get }
@@ -32,17 +33,22 @@ extension Kernel {
         compiled.filter { HostFeatures.host.isSuperset(of: $0.variant.requiredFeatures) }
     }
 
-    /// Returns the supported variant with this name, or the best one of the instruction set with
-    /// this name; nil if there is none.
+    /// Returns the supported variant of exactly this name; nil if there is none.
     package static func named(_ name: String) -> Self? {
         supported.first { $0.variant.name == name }
-            ?? supported.first { $0.variant.instructionSet == name }
+    }
+
+    /// Returns the fastest supported variant of an instruction set; nil if there is none.
+    package static func fastest(of instructionSet: String) -> Self? {
+        supported.first { $0.variant.instructionSet == instructionSet }
     }
 
     /// Returns what `selected` is to be.
-    static func preferred() -> Self {
-        guard let kernel = named(KernelSelection.name) else {
-            preconditionFailure("\(Self.self) has no variant for \(KernelSelection.name)")
+    /// - Parameter forced: the set that counts alone; nil for any.
+    static func preferred(forced: String? = KernelSelection.forcedName) -> Self {
+        let kernel = forced.map(fastest) ?? supported.first
+        guard let kernel else {
+            preconditionFailure("\(Self.self) has no variant for \(forced ?? "this host")")
         }
         return kernel
     }

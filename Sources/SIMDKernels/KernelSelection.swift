@@ -10,7 +10,8 @@ internal import Darwin
 ///
 /// Every family has a variant for each name (`avx2` and `avx512` on x86-64, `neon` on AArch64,
 /// `generic` everywhere), and all variants of a family give the same bits. The best set the host
-/// can run is used, unless the environment variable `QUANT_KERNEL` names another one.
+/// can run is used, in each family the variant that was measured fastest, unless the environment
+/// variable `QUANT_KERNEL` names another set.
 /// `QUANTIZE_CPU` is a second spelling of the variable, and `scalar` of the name `generic`; if both
 /// variables are set, `QUANT_KERNEL` counts. An empty value counts as unset. The environment is
 /// read once, on first use.
@@ -28,7 +29,12 @@ public enum KernelSelection {
     /// Stops the process, with the list of supported names, if the environment forces a name that
     /// the host cannot run. A program that wants to report this itself calls
     /// `validateEnvironment()` first.
-    public static let name: String = {
+    public static let name: String = forcedName ?? supportedNames[0]
+
+    /// The name that the environment forces; nil if it forces none.
+    ///
+    /// Without one each family uses the variant that was measured fastest, whatever its set.
+    static let forcedName: String? = {
         switch resolved {
         case .success(let name): return name
         case .failure(let error): preconditionFailure(error.description)
@@ -46,12 +52,12 @@ public enum KernelSelection {
         try resolve(environment: environmentVariable)
     }
 
-    /// Returns the name that an environment selects.
+    /// Returns the name that an environment forces; nil if it forces none.
     ///
     /// - Throws: `KernelSelectionError` if the host cannot run it.
     package static func resolve(
         environment: (String) -> String?
-    ) throws(KernelSelectionError) -> String {
+    ) throws(KernelSelectionError) -> String? {
         for variable in ["QUANT_KERNEL", "QUANTIZE_CPU"] {
             guard let value = environment(variable), !value.isEmpty else { continue }
             let name = value == "scalar" ? "generic" : value
@@ -64,7 +70,7 @@ public enum KernelSelection {
             }
             return name
         }
-        return supportedNames[0]
+        return nil
     }
 
     private static func environmentVariable(_ name: String) -> String? {

@@ -1,14 +1,15 @@
-import SIMDKernels
 import Testing
 
+@testable import SIMDKernels
+
 @Suite struct KernelSelectionTests {
-    private func resolve(_ environment: [String: String]) throws(KernelSelectionError) -> String {
+    private func resolve(_ environment: [String: String]) throws(KernelSelectionError) -> String? {
         try KernelSelection.resolve { environment[$0] }
     }
 
-    @Test func selectsTheBestWithoutAVariable() throws {
-        #expect(try resolve([:]) == KernelSelection.supportedNames[0])
-        #expect(try resolve(["QUANT_KERNEL": ""]) == KernelSelection.supportedNames[0])
+    @Test func forcesNothingWithoutAVariable() throws {
+        #expect(try resolve([:]) == nil)
+        #expect(try resolve(["QUANT_KERNEL": ""]) == nil)
         #expect(KernelSelection.supportedNames.last == "generic")
     }
 
@@ -56,12 +57,14 @@ import Testing
 
     private func check<Family: Kernel>(_ family: Family.Type) {
         for name in KernelSelection.supportedNames {
-            #expect(family.named(name)?.variant.instructionSet == name, "\(family) \(name)")
+            #expect(family.fastest(of: name)?.variant.instructionSet == name, "\(family) \(name)")
         }
         #expect(family.compiled.last?.name == "generic")
         #expect(family.compiled.last?.variant.requiredFeatures == [])
         #expect(Set(family.compiled.map(\.name)).count == family.compiled.count)
+        #expect(family.fastest(of: "sse9") == nil)
         #expect(family.named("sse9") == nil)
+        for kernel in family.supported { #expect(family.named(kernel.name)?.name == kernel.name) }
     }
 
     @Test func stopsTheProcessThatForcesAnImpossibleName() async throws {
@@ -109,5 +112,36 @@ import Testing
         let extensions: HostFeatures = [.avx512VBMI, .avx512VNNI, .avx512BF16]
         #expect(host.isDisjoint(with: extensions) || host.contains(.avx512))
         #expect(!host.contains(.avx512) || host.contains(.avx2))
+    }
+}
+
+/// A family whose fastest variant is not the one named after its set, nor the widest.
+private struct MeasuredKernel: Kernel {
+    let variant: KernelVariant
+
+    private init(_ name: String, _ set: String, _ features: HostFeatures) {
+        variant = KernelVariant(name: name, instructionSet: set, requiredFeatures: features)
+    }
+
+    static let compiled = [
+        MeasuredKernel("unavailable", "avx512", HostFeatures(rawValue: 1 << 31)),
+        MeasuredKernel("narrow_but_fast", "avx2", []),
+        MeasuredKernel("avx512_vnni", "avx512", []),
+        MeasuredKernel("avx512", "avx512", []),
+        MeasuredKernel("generic", "generic", []),
+    ]
+    static let selected = preferred(forced: nil)
+}
+
+@Suite struct PreferredKernelTests {
+    @Test func isTheFastestSupportedWhateverItsWidth() {
+        #expect(MeasuredKernel.selected.name == "narrow_but_fast")
+    }
+
+    @Test func isTheFastestOfAForcedSetNotTheOneNamedAfterIt() {
+        #expect(MeasuredKernel.preferred(forced: "avx512").name == "avx512_vnni")
+        #expect(MeasuredKernel.preferred(forced: "generic").name == "generic")
+        #expect(MeasuredKernel.named("avx512")?.name == "avx512")
+        #expect(MeasuredKernel.named("unavailable") == nil)
     }
 }
