@@ -45,6 +45,7 @@ extension Kernel {
 
     /// Returns what `selected` is to be.
     /// - Parameter forced: the set that counts alone; nil for any.
+    /// - Returns: the variant; a host runs at least the generic one.
     static func preferred(forced: String? = KernelSelection.forcedName) -> Self {
         let kernel = forced.map(fastest) ?? supported.first
         guard let kernel else {
