@@ -30,10 +30,11 @@ let package = Package(
             dependencies: ["CSIMDKernels"],
             swiftSettings: swiftSettings
         ),
-        .target(name: "Tensors", swiftSettings: swiftSettings),
+        .target(name: "Machine", dependencies: ["CSystem"], swiftSettings: swiftSettings),
+        .target(name: "Tensors", dependencies: ["Machine"], swiftSettings: swiftSettings),
         .target(
             name: "KernelBenchmarks",
-            dependencies: ["SIMDKernels", "Tensors"],
+            dependencies: ["SIMDKernels", "Tensors", "Machine"],
             swiftSettings: swiftSettings
         ),
         .systemLibrary(
@@ -51,6 +52,7 @@ let package = Package(
         .target(
             name: "CheckpointIO",
             dependencies: [
+                "Machine",
                 "Tensors",
                 "CSystem",
                 "CZstd",
@@ -60,7 +62,7 @@ let package = Package(
         ),
         .target(
             name: "Quant",
-            dependencies: ["SIMDKernels", "Tensors", "CheckpointIO"],
+            dependencies: ["SIMDKernels", "Tensors", "CheckpointIO", "Machine"],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
@@ -68,6 +70,7 @@ let package = Package(
             dependencies: [
                 "Quant",
                 "CheckpointIO",
+                "Machine",
                 "Tensors",
                 "SIMDKernels",
                 "KernelBenchmarks",
@@ -87,8 +90,11 @@ let package = Package(
             dependencies: ["CheckpointIO", "Tensors"],
             path: "Tests/FaultInjection/OutputProbe"
         ),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-        .testTarget(name: "SIMDKernelsTests", dependencies: ["SIMDKernels", "TestSupport"]),
+        .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"]),
+        .testTarget(
+            name: "SIMDKernelsTests",
+            dependencies: ["SIMDKernels", "Machine", "TestSupport"]
+        ),
         .testTarget(name: "KernelBenchmarksTests", dependencies: ["KernelBenchmarks"]),
         .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),
         .testTarget(

@@ -1,3 +1,4 @@
+public import Machine
 public import Tensors
 
 /// A model on disk: its tensors by name, its configuration, and the files that go with it.

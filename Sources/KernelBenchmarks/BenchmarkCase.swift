@@ -1,3 +1,4 @@
+package import Machine
 package import SIMDKernels
 
 /// One row of the benchmark: a family, a format, an element type and a variant.
@@ -15,7 +16,7 @@ package struct BenchmarkCase {
     /// The bytes of floats that a run reads or writes; less than the matrix where the row is slow.
     package let byteCount: Int
     /// Runs it once.
-    package let run: (inout BenchmarkMemory, ParallelRows) -> Void
+    package let run: (inout BenchmarkMemory, WorkerPool) -> Void
 
     /// The row's name: operation, format, element type and variant, separated by `/`.
     package var name: String { "\(operation)/\(format)/\(element)/\(variant)" }
@@ -42,7 +43,7 @@ extension BenchmarkCase {
         _ element: FloatElement,
         kernel: Variant,
         byteCount: Int,
-        run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
+        run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
     ) {
         self.init(
             operation: operation,
@@ -62,7 +63,7 @@ extension BenchmarkCase {
         _ element: FloatElement,
         kernel: Variant,
         size: Int,
-        run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
+        run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
     ) {
         self.init(
             operation,
@@ -80,7 +81,7 @@ extension BenchmarkCase {
         _ format: String,
         _ element: FloatElement,
         elementCount: Int,
-        run: @escaping (inout BenchmarkMemory, ParallelRows) -> Void
+        run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
     ) {
         self.init(
             operation: operation,

@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 
 /// The loops over tiles that families of blockwise formats share.
@@ -8,14 +9,14 @@ extension BenchmarkMemory {
     ///   - element: the type of the input.
     ///   - codeBitCount: 4 or 8.
     ///   - blockSize: elements for one scale.
-    ///   - rows: the threads.
+    ///   - workers: the threads.
     ///   - quantize: receives a tile's elements, and where its codes and scales go.
     mutating func quantizeTiles(
         _ count: Int,
         of element: FloatElement,
         codeBitCount: Int,
         blockSize: Int,
-        on rows: ParallelRows,
+        on workers: WorkerPool,
         _ quantize: @Sendable (RawSpan, inout MutableRawSpan, inout MutableSpan<Float>) -> Void
     ) {
         let tile = BenchmarkCase.tileElementCount
@@ -24,7 +25,7 @@ extension BenchmarkMemory {
             codeByteCount: count * codeBitCount / 8,
             scaleCount: (count + blockSize - 1) / blockSize
         ) { input, codes, scales in
-            rows.perform(
+            workers.perform(
                 writing: &codes,
                 every: tile * codeBitCount / 8,
                 and: &scales,
@@ -47,14 +48,14 @@ extension BenchmarkMemory {
     ///   - element: the type of the output.
     ///   - codeBitCount: 4 or 8.
     ///   - blockSize: elements for one scale.
-    ///   - rows: the threads.
+    ///   - workers: the threads.
     ///   - dequantize: receives the codes and scales of a tile, and where its elements go.
     mutating func dequantizeTiles(
         _ count: Int,
         to element: FloatElement,
         codeBitCount: Int,
         blockSize: Int,
-        on rows: ParallelRows,
+        on workers: WorkerPool,
         _ dequantize: @Sendable (RawSpan, Span<Float>, inout MutableRawSpan) -> Void
     ) {
         let tile = BenchmarkCase.tileElementCount
@@ -63,7 +64,7 @@ extension BenchmarkMemory {
             scaleCount: (count + blockSize - 1) / blockSize,
             outputByteCount: count * element.byteCount
         ) { codes, scales, output in
-            rows.perform(writing: &output, every: tile * element.byteCount) { index, _, output in
+            workers.perform(writing: &output, every: tile * element.byteCount) { index, _, output in
                 let start = index * tile
                 let end = start + output.byteCount / element.byteCount
                 dequantize(

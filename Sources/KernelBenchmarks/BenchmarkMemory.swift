@@ -1,5 +1,6 @@
-package import Tensors
+package import Machine
 internal import SIMDKernels
+internal import Tensors
 
 /// The buffers of the benchmark, made once and used by all rows.
 package struct BenchmarkMemory: ~Copyable {

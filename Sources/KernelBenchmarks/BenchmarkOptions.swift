@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 
 /// What to measure, and how long.

@@ -51,13 +51,13 @@ enum Quantize8BitFamily: BenchmarkFamily {
             element,
             kernel: kernel,
             byteCount: count * element.byteCount
-        ) { memory, rows in
+        ) { memory, workers in
             memory.quantizeTiles(
                 count,
                 of: element,
                 codeBitCount: 8,
                 blockSize: blockSize,
-                on: rows
+                on: workers
             ) { input, codes, scales in
                 kernel.quantize(
                     input,
@@ -119,13 +119,13 @@ enum Dequantize8BitFamily: BenchmarkFamily {
             element,
             kernel: kernel,
             byteCount: count * element.byteCount
-        ) { memory, rows in
+        ) { memory, workers in
             memory.dequantizeTiles(
                 count,
                 to: element,
                 codeBitCount: 8,
                 blockSize: blockSize,
-                on: rows
+                on: workers
             ) { codes, scales, output in
                 kernel.dequantize(
                     codes: codes,

@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -22,10 +23,10 @@ enum ErrorSumsFamily: BenchmarkFamily {
             element,
             kernel: kernel,
             byteCount: count * (element.byteCount + 4)
-        ) { memory, rows in
+        ) { memory, workers in
             let counts = memory.input.withBytes { original in
                 memory.output.withBytes { decoded in
-                    rows.map((count + tile - 1) / tile) { index, _ in
+                    workers.map((count + tile - 1) / tile) { index, _ in
                         let range = index * tile..<min((index + 1) * tile, count)
                         let start = range.lowerBound * element.byteCount
                         let end = range.upperBound * element.byteCount
@@ -85,12 +86,12 @@ enum ConvertFloatFamily: BenchmarkFamily {
             element,
             kernel: kernel,
             byteCount: count * (element.byteCount + target.byteCount)
-        ) { memory, rows in
+        ) { memory, workers in
             memory.withConversionBuffers(
                 inputByteCount: count * element.byteCount,
                 outputByteCount: count * target.byteCount
             ) { input, output in
-                rows.perform(writing: &output, every: tile * target.byteCount) {
+                workers.perform(writing: &output, every: tile * target.byteCount) {
                     index,
                     _,
                     output in

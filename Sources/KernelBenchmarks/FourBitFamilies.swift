@@ -53,13 +53,13 @@ enum Quantize4BitFamily: BenchmarkFamily {
         let codebook = format.codebook
         return BenchmarkCase("quantize", format.rawValue, element, kernel: kernel, size: size) {
             memory,
-            rows in
+            workers in
             memory.quantizeTiles(
                 size * size,
                 of: element,
                 codeBitCount: 4,
                 blockSize: blockSize,
-                on: rows
+                on: workers
             ) { input, codes, scales in
                 kernel.quantize(
                     input,
@@ -115,13 +115,13 @@ enum Dequantize4BitFamily: BenchmarkFamily {
         let codebook = BenchmarkCodebook.nf4.codebook
         return BenchmarkCase("dequantize", "nf4", element, kernel: kernel, size: size) {
             memory,
-            rows in
+            workers in
             memory.dequantizeTiles(
                 size * size,
                 to: element,
                 codeBitCount: 4,
                 blockSize: blockSize,
-                on: rows
+                on: workers
             ) { codes, scales, output in
                 kernel.dequantize(
                     codes: codes,

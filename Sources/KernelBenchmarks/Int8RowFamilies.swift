@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -19,13 +20,13 @@ enum QuantizeInt8RowsFamily: BenchmarkFamily {
         let rowCount = max(1, BenchmarkCase.tileElementCount / size)
         return BenchmarkCase("quantize", "int8", element, kernel: kernel, size: size) {
             memory,
-            rows in
+            workers in
             memory.withQuantizationBuffers(
                 inputByteCount: size * size * element.byteCount,
                 codeByteCount: size * size,
                 scaleCount: size
             ) { input, codes, scales in
-                rows.perform(
+                workers.perform(
                     writing: &codes,
                     every: rowCount * size,
                     and: &scales,
@@ -83,13 +84,13 @@ enum DequantizeInt8RowsFamily: BenchmarkFamily {
         let rowCount = max(1, BenchmarkCase.tileElementCount / size)
         return BenchmarkCase("dequantize", "int8", element, kernel: kernel, size: size) {
             memory,
-            rows in
+            workers in
             memory.withDequantizationBuffers(
                 codeByteCount: size * size,
                 scaleCount: size,
                 outputByteCount: size * size * element.byteCount
             ) { codes, scales, output in
-                rows.perform(writing: &output, every: rowCount * size * element.byteCount) {
+                workers.perform(writing: &output, every: rowCount * size * element.byteCount) {
                     index,
                     _,
                     output in

@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -36,13 +37,13 @@ public enum KernelBenchmark {
         progress: (String) -> Void = { _ in }
     ) throws -> BenchmarkReport {
         var memory = try BenchmarkMemory(size: options.size)
-        let rows = ParallelRows(threadCount: options.threadCount)
+        let workers = WorkerPool.shared(threadCount: options.threadCount)
         progress("memory read")
         let read = MemoryRead.benchmarkCase(size: options.size)
-        let limit = measure(read, &memory, rows, options)
+        let limit = measure(read, &memory, workers, options)
         let results = cases(options).map { row in
             progress(row.name)
-            return measure(row, &memory, rows, options)
+            return measure(row, &memory, workers, options)
         }
         return BenchmarkReport(options: options, memoryRead: limit, results: results)
     }
@@ -50,7 +51,7 @@ public enum KernelBenchmark {
     private static func measure(
         _ row: BenchmarkCase,
         _ memory: inout BenchmarkMemory,
-        _ rows: ParallelRows,
+        _ workers: WorkerPool,
         _ options: BenchmarkOptions
     ) -> BenchmarkResult {
         memory.fill(row.element)
@@ -58,7 +59,7 @@ public enum KernelBenchmark {
             atLeast: options.seconds,
             runCount: options.leastRunCount
         ) {
-            row.run(&memory, rows)
+            row.run(&memory, workers)
         }
         return BenchmarkResult(
             operation: row.operation,

@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -13,10 +14,10 @@ enum MemoryRead {
             variant: "",
             isSelected: true,
             byteCount: byteCount
-        ) { memory, rows in
+        ) { memory, workers in
             let tileByteCount = BenchmarkCase.tileElementCount * 4
             let total = memory.input.withBytes { input in
-                rows.map((byteCount + tileByteCount - 1) / tileByteCount) { index, _ in
+                workers.map((byteCount + tileByteCount - 1) / tileByteCount) { index, _ in
                     let start = index * tileByteCount
                     let end = min(start + tileByteCount, byteCount)
                     return bitwiseOr(of: input.extracting(start..<end))

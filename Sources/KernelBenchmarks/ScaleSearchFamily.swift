@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -30,13 +31,13 @@ enum ScaleSearch4BitFamily: BenchmarkFamily {
             element,
             kernel: kernel,
             byteCount: count * element.byteCount
-        ) { memory, rows in
+        ) { memory, workers in
             memory.withQuantizationBuffers(
                 inputByteCount: count * element.byteCount,
                 codeByteCount: 0,
                 scaleCount: count / blockSize
             ) { input, _, scales in
-                rows.perform(writing: &scales, every: tile / blockSize) { index, _, scales in
+                workers.perform(writing: &scales, every: tile / blockSize) { index, _, scales in
                     let start = index * tile * element.byteCount
                     let end = start + scales.count * blockSize * element.byteCount
                     kernel.search(

@@ -1,3 +1,4 @@
+internal import Machine
 internal import SIMDKernels
 public import Tensors
 
@@ -17,7 +18,7 @@ extension Distortion {
         )
         let count = original.elements.count
         let size = Self.tileElementCount
-        let tiles = ParallelRows().map((count + size - 1) / size) { index, _ in
+        let tiles = WorkerPool.shared().map((count + size - 1) / size) { index, _ in
             let bytes = 4 * index * size..<4 * min((index + 1) * size, count)
             return original.elements.withFloatBytes { original in
                 restored.elements.withFloatBytes { restored in

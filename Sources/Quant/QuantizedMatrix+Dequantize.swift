@@ -1,5 +1,6 @@
 internal import CheckpointIO
-package import SIMDKernels
+package import Machine
+internal import SIMDKernels
 public import Tensors
 
 extension QuantizedMatrix {
@@ -15,13 +16,13 @@ extension QuantizedMatrix {
     ///   - output: receives `N · K` elements, little-endian; exactly their bytes.
     ///   - dtype: their type; a value beyond its range becomes infinite.
     public func dequantize(into output: inout MutableRawSpan, as dtype: FloatDType) {
-        dequantize(into: &output, as: dtype, on: ParallelRows())
+        dequantize(into: &output, as: dtype, on: WorkerPool.shared())
     }
 
     package func dequantize(
         into output: inout MutableRawSpan,
         as dtype: FloatDType,
-        on rows: ParallelRows
+        on workers: WorkerPool
     ) {
         let layout = layout
         precondition(
@@ -32,7 +33,7 @@ extension QuantizedMatrix {
         let codec = TileCodec(config: config, columnCount: columnCount)
         let stride = max(1, TileSize.usual / layout.scaleStride) * layout.scaleStride
         let (codes, scales) = (codes, absmax.values)
-        rows.perform(writing: &output, every: stride * dtype.byteCount) { (index, _, output) in
+        workers.perform(writing: &output, every: stride * dtype.byteCount) { (index, _, output) in
             let count = output.byteCount / dtype.byteCount
             let firstByte = layout.codeByteCount(forElements: index * stride)
             let byteCount = layout.codeByteCount(forElements: count)

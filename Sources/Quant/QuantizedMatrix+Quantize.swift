@@ -1,5 +1,6 @@
 public import CheckpointIO
-package import SIMDKernels
+internal import Machine
+internal import SIMDKernels
 public import Tensors
 
 extension Matrix {
@@ -25,21 +26,21 @@ extension QuantizedMatrix {
     ///   - rowCount: `N`.
     ///   - columnCount: `K`.
     ///   - config: what they become.
-    ///   - rows: the threads.
+    ///   - workers: the threads.
     /// - Throws: `num.nonFinite`, `num.overflow`, or what reading throws.
     package init(
         quantizing source: any FloatSource,
         rowCount: Int,
         columnCount: Int,
         using config: QuantizationConfig,
-        on rows: ParallelRows = ParallelRows()
+        on workers: WorkerPool = WorkerPool.shared()
     ) throws(CheckpointError) {
         let layout = PackedLayout(rowCount: rowCount, columnCount: columnCount, config: config)
         precondition(
             source.elementCount == layout.elementCount,
             "\(source.elementCount) elements for [\(rowCount), \(columnCount)]"
         )
-        var tiles = Tiles(source: source, layout: layout, config: config, rows: rows)
+        var tiles = Tiles(source: source, layout: layout, config: config, workers: workers)
         var absmax = Absmax.float32([])
         if layout.elementCount > 0 {
             try tiles.findScales()
@@ -70,7 +71,7 @@ extension QuantizedMatrix {
     private struct Tiles {
         let source: any FloatSource
         let codec: TileCodec
-        let rows: ParallelRows
+        let workers: WorkerPool
         /// Elements of a tile: whole blocks or rows.
         let stride: Int
         let codeStride: Int
@@ -82,10 +83,10 @@ extension QuantizedMatrix {
             source: any FloatSource,
             layout: PackedLayout,
             config: QuantizationConfig,
-            rows: ParallelRows
+            workers: WorkerPool
         ) {
             self.source = source
-            self.rows = rows
+            self.workers = workers
             codec = TileCodec(config: config, columnCount: layout.columnCount)
             stride = max(1, TileSize.usual / layout.scaleStride) * layout.scaleStride
             codeStride = layout.codeByteCount(forElements: stride)
@@ -95,12 +96,12 @@ extension QuantizedMatrix {
         }
 
         mutating func findScales() throws(CheckpointError) {
-            let (source, codec, rows, stride) = (source, codec, rows, stride)
+            let (source, codec, workers, stride) = (source, codec, workers, stride)
             let (codeStride, scaleStride) = (codeStride, scaleStride)
             var newScales = scales
             try codes.withMutableRawSpan { (codes: inout MutableRawSpan) throws(CheckpointError) in
                 try newScales.withMutableFloatSpan { (scales) throws(CheckpointError) in
-                    try rows.perform(
+                    try workers.perform(
                         writing: &codes,
                         every: codeStride,
                         and: &scales,
@@ -124,10 +125,10 @@ extension QuantizedMatrix {
         }
 
         mutating func chooseCodes() throws(CheckpointError) {
-            let (source, codec, rows, stride) = (source, codec, rows, stride)
+            let (source, codec, workers, stride) = (source, codec, workers, stride)
             let (codeStride, scaleStride, scales) = (codeStride, scaleStride, scales)
             try codes.withMutableRawSpan { (codes: inout MutableRawSpan) throws(CheckpointError) in
-                try rows.perform(writing: &codes, every: codeStride) {
+                try workers.perform(writing: &codes, every: codeStride) {
                     (index, _, codes) throws(CheckpointError) in
                     try Self.withTile(index, of: source, every: stride) { input in
                         scales.withFloatSpan { scales in

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Tensors
 
 /// Opens the models that commands are given.

@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 import TestSupport
 import Testing
 
@@ -31,7 +32,7 @@ import Testing
             overwrite: overwrite,
             fingerprint: fingerprint,
             resume: resume,
-            parallel: .threads(2)
+            workers: WorkerPool(threadCount: 2)
         )
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 import Tensors
 import TestSupport
 import Testing
@@ -69,7 +70,7 @@ import Testing
         let file = try output.createFile("x", byteCount: layout.maximumFileByteCount)
         let writer = SafetensorsWriter(layout, to: file)
         let work = pieces
-        try ParallelLoop.threads(4).forEach(work.count) { index throws(CheckpointError) in
+        try WorkerPool(threadCount: 4).perform(work.count) { (index, _) throws(CheckpointError) in
             let (name, range) = work[index]
             let bytes = range.map { UInt8(truncatingIfNeeded: $0 &* 31 &+ name.utf8.count) }
             try bytes.withRawSpan { (span) throws(CheckpointError) in

@@ -1,3 +1,4 @@
+import Machine
 import Tensors
 import TestSupport
 import Testing
@@ -23,7 +24,7 @@ import Testing
             let content = try Frames.content(of: bytes)
             let digest = content.withRawSpan { FileDigest(of: $0).hexadecimal }
             #expect(digest == entry["content_sha256"] as? String, "\(id)")
-            try Frames.open(bytes).verify(parallel: .threads(2))
+            try Frames.open(bytes).verify(workers: WorkerPool(threadCount: 2))
         }
     }
 
@@ -198,7 +199,9 @@ import Testing
         var damaged = packed
         damaged[starts[1].lowerBound + 1000] ^= 0xFF
         let file = try Frames.open(damaged)
-        let error = try expectError(.zstdChecksum) { try file.verify(parallel: .threads(2)) }
+        let error = try expectError(.zstdChecksum) {
+            try file.verify(workers: WorkerPool(threadCount: 2))
+        }
         #expect(error.offset == UInt64(starts[1].lowerBound))
         // The first frame is still readable.
         #expect(try file.bytes(in: 0..<1) == Array(content[0..<1]))

@@ -1,4 +1,5 @@
 import Foundation
+import Machine
 import Tensors
 import TestSupport
 import Testing
@@ -10,7 +11,7 @@ import Testing
         _ content: [UInt8],
         boundaries: [Int],
         in folder: TemporaryFolder,
-        parallel: ParallelLoop = .serial,
+        workers: WorkerPool = .single,
         level: Int = 3
     ) throws -> [UInt8] {
         let name = "packed-\(UUID().uuidString)"
@@ -19,7 +20,7 @@ import Testing
             BytesInMemory(content, fileName: "x"),
             boundaries: boundaries,
             to: output.file,
-            parallel: parallel,
+            workers: workers,
             budget: MemoryBudget(limitByteCount: 200 << 20)
         )
         try output.commit()
@@ -43,7 +44,7 @@ import Testing
             let file = try ZstdTestFrames.open(packed)
             #expect(file.byteCount == count)
             #expect(try file.bytes(in: 0..<count) == content)
-            try file.verify(parallel: .threads(3))
+            try file.verify(workers: WorkerPool(threadCount: 3))
         }
     }
 
@@ -53,13 +54,13 @@ import Testing
         let boundaries = [64, 100, 4_500_000, 4_500_010, 5_700_000]
         let serial = try Self.pack(content, boundaries: boundaries, in: folder)
         for width in [2, 5] {
-            let parallel = try Self.pack(
+            let packed = try Self.pack(
                 content,
                 boundaries: boundaries,
                 in: folder,
-                parallel: .threads(width)
+                workers: WorkerPool(threadCount: width)
             )
-            #expect(parallel == serial)
+            #expect(packed == serial)
         }
         let best = try Self.pack(content, boundaries: boundaries, in: folder, level: 19)
         #expect(best.count < serial.count)
@@ -115,7 +116,7 @@ import Testing
         let content = Self.content(10_000_000)
         let packed = try Self.pack(content, boundaries: [500], in: folder)
         let file = try ZstdTestFrames.open(packed)
-        try ParallelLoop.threads(8).forEach(400) { index throws(CheckpointError) in
+        try WorkerPool(threadCount: 8).perform(400) { (index, _) throws(CheckpointError) in
             var generator = SeededGenerator(seed: UInt64(index))
             let start = Int.random(in: 0..<content.count, using: &generator)
             let end = min(start + 20_000, content.count)
@@ -239,7 +240,7 @@ import Testing
             BytesInMemory(content, fileName: "x"),
             boundaries: [],
             to: output.file,
-            parallel: .threads(4),
+            workers: WorkerPool(threadCount: 4),
             budget: budget
         )
         try output.commit()

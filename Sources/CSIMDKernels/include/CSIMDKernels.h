@@ -3,7 +3,6 @@
 
 #include "qk_codebook_8bit.h"
 #include "qk_convert_float.h"
-#include "qk_cores.h"
 #include "qk_dequantize_4bit.h"
 #include "qk_dequantize_8bit.h"
 #include "qk_dequantize_int8_rows.h"

@@ -31,4 +31,22 @@ void cs_ignore_file_size_signal(void);
 // The signal that asked to stop: 0, SIGINT or SIGTERM.
 int cs_stop_signal(void);
 
+// Threads that wait for work: `count` of them beside the thread that calls.
+typedef struct cs_workers cs_workers;
+
+// The threads start with the first job; fewer, if the system has no more. Whoever waits spins for
+// `spin_nanoseconds` before it sleeps. NULL without memory.
+cs_workers *cs_workers_create(int count, long spin_nanoseconds);
+
+// Calls `work` once for each worker in 0 ..< `width`, as far as there are threads; worker 0 is the
+// caller. Returns 1 when all calls have returned; 0, and calls nothing, while another job runs, be
+// it that of a caller further up. Safe from any thread, and in a child after fork().
+int cs_workers_run(cs_workers *pool, int width, void (*work)(void *context, int worker), void *context);
+
+// Ends the threads; no job may run.
+void cs_workers_destroy(cs_workers *pool);
+
+// The cores in the affinity mask of the process; 0 if the system does not tell.
+int cs_affinity_count(void);
+
 #endif

@@ -1,4 +1,5 @@
-public import Tensors
+public import Machine
+internal import Tensors
 
 extension Checkpoint {
     /// `SHA256SUMS` of the folder that was opened; nil if there is none.

@@ -1,4 +1,5 @@
-public import Tensors
+public import Machine
+internal import Tensors
 
 #if canImport(Glibc)
 internal import Glibc

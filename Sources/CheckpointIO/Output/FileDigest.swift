@@ -1,4 +1,5 @@
-public import Tensors
+public import Machine
+internal import Tensors
 
 /// The SHA-256 of a whole file, as `sha256sum` prints it.
 public struct FileDigest: Hashable, Sendable {

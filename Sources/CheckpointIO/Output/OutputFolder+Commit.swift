@@ -1,4 +1,5 @@
 internal import CSystem
+internal import Machine
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -78,7 +79,7 @@ extension OutputFolder {
         let (files, known) = state.withLock { ($0.openFiles.map(\.fileName), $0.digests) }
         let missing = files.filter { known[$0] == nil }
         let digests = Mutex(known)
-        try parallel.forEach(missing.count) { index throws(CheckpointError) in
+        try workers.perform(missing.count) { (index, _) throws(CheckpointError) in
             let path = missing[index]
             let opened = Descriptor.open(
                 path,

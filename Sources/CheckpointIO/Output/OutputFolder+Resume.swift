@@ -1,3 +1,4 @@
+internal import Machine
 internal import Synchronization
 internal import Tensors
 
@@ -17,7 +18,7 @@ extension OutputFolder {
         in claim: OutputPlace.Claim,
         fingerprint: Fingerprint?,
         resume: Bool,
-        parallel: ParallelLoop,
+        workers: WorkerPool,
         budget: MemoryBudget?
     ) throws(CheckpointError) -> (journal: Journal?, files: [String: Journal.Entry]) {
         let folder = claim.folder
@@ -31,7 +32,7 @@ extension OutputFolder {
         }
         try fingerprint.requireEqual(to: content.fingerprint, file: Journal.fileName)
         let whole = Mutex<[String: Journal.Entry]>([:])
-        try parallel.forEach(content.entries.count) { index throws(CheckpointError) in
+        try workers.perform(content.entries.count) { (index, _) throws(CheckpointError) in
             let entry = content.entries[index]
             guard try isWhole(entry, in: folder, budget: budget) else { return }
             whole.withLock { $0[entry.file] = entry }

@@ -1,6 +1,7 @@
 internal import CSystem
+public import Machine
 internal import Synchronization
-public import Tensors
+internal import Tensors
 
 #if canImport(Glibc)
 internal import Glibc
@@ -30,7 +31,7 @@ public final class OutputFolder: Sendable {
     let replaced: FolderContent?
     let finalFileMode: mode_t
     let finalFolderMode: mode_t
-    let parallel: ParallelLoop
+    let workers: WorkerPool
     let budget: MemoryBudget?
     let journal: Journal?
     let state: Mutex<State>
@@ -62,7 +63,7 @@ public final class OutputFolder: Sendable {
     ///     stopped run is thrown away. Anything else at the destination is never replaced.
     ///   - fingerprint: what decides the bytes; `nil` for an output that is not resumable.
     ///   - resume: whether to keep the finished files of an earlier run.
-    ///   - parallel: for digests.
+    ///   - workers: for digests.
     ///   - budget: what buffers are counted against.
     /// - Throws: `output.insideInput`, `output.exists`, `output.unfinished`, `output.busy`,
     ///   `output.fingerprint`, `file.io`.
@@ -72,16 +73,16 @@ public final class OutputFolder: Sendable {
         overwrite: Bool = false,
         fingerprint: Fingerprint? = nil,
         resume: Bool = false,
-        parallel: ParallelLoop = .serial,
+        workers: WorkerPool = .single,
         budget: MemoryBudget? = nil
     ) throws(CheckpointError) {
         self.destination = destination
-        self.parallel = parallel
+        self.workers = workers
         self.budget = budget
         overwrites = overwrite
         place = try OutputPlace(destination, partialName: { $0 + ".partial" })
         try place.requireOutside(sources)
-        replaced = try place.requireReplaceable(overwrite: overwrite, parallel: parallel)
+        replaced = try place.requireReplaceable(overwrite: overwrite, workers: workers)
         let modes = OutputModes(sources: sources)
         (finalFileMode, finalFolderMode) = (modes.file, modes.folder)
         cs_ignore_file_size_signal()
@@ -103,7 +104,7 @@ public final class OutputFolder: Sendable {
                 in: claim,
                 fingerprint: fingerprint,
                 resume: resume,
-                parallel: parallel,
+                workers: workers,
                 budget: budget
             )
             (journal, state.resumed) = (kept.journal, kept.files)
@@ -242,7 +243,7 @@ public final class OutputFolder: Sendable {
     ) throws(CheckpointError) -> FileDigest {
         let result = Mutex<FileDigest?>(nil)
         let budget = budget
-        try parallel.forEach(2) { index throws(CheckpointError) in
+        try workers.perform(2) { (index, _) throws(CheckpointError) in
             guard index == 0 else { return try file.synchronize() }
             let digest = try FileDigest(of: file, budget: budget)
             result.withLock { $0 = digest }

@@ -1,3 +1,5 @@
+internal import Machine
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
@@ -14,7 +16,7 @@ extension OutputPlace {
     /// - Throws: `output.exists`, which names the first file that nobody would get back.
     func requireReplaceable(
         overwrite: Bool,
-        parallel: ParallelLoop = .serial
+        workers: WorkerPool = .single
     ) throws(CheckpointError) -> FolderContent? {
         guard let status = FileStatus(at: destination) else { return nil }
         guard overwrite else {
@@ -28,13 +30,13 @@ extension OutputPlace {
                 name: name
             )
         else { throw existsError("it is a folder that cannot be read", hint: nil) }
-        return try ownContent(of: folder, parallel: parallel)
+        return try ownContent(of: folder, workers: workers)
     }
 
     /// Returns everything in a folder that an output made and nobody changed since.
     private func ownContent(
         of folder: Descriptor,
-        parallel: ParallelLoop
+        workers: WorkerPool
     ) throws(CheckpointError) -> FolderContent {
         let sums = checksums(of: folder)
         let digests = Dictionary(
@@ -55,7 +57,7 @@ extension OutputPlace {
             )
         }
         let files = content.files.filter { $0.path != ChecksumFile.fileName }
-        try parallel.forEach(files.count) { index throws(CheckpointError) in
+        try workers.perform(files.count) { (index, _) throws(CheckpointError) in
             let path = files[index].path
             guard try !isUnchanged(path, in: folder, digests[path]) else { return }
             throw existsError(
@@ -114,7 +116,7 @@ extension OutputPlace {
         guard lock != nil || journal != nil else {
             // A whole output, or one that was replaced: killed between the last steps.
             do throws(CheckpointError) {
-                return try ownContent(of: folder, parallel: .serial)
+                return try ownContent(of: folder, workers: .single)
             } catch {
                 var error = error
                 error.file = partialPath

@@ -1,4 +1,5 @@
 internal import CZstd
+internal import Machine
 internal import Tensors
 
 /// A decoder of libzstd with its packed input: unpacks whole frames, one at a time.

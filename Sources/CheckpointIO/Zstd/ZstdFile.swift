@@ -1,3 +1,4 @@
+public import Machine
 internal import Tensors
 
 /// The unpacked content of a zstd file, readable at any place.
@@ -104,11 +105,11 @@ public final class ZstdFile: ByteSource {
     }
 
     /// Unpacks everything once and checks it: sizes, checksums, ends of frames.
-    /// - Parameter parallel: for the frames of up to 8 MiB; a larger one is one thread's work.
+    /// - Parameter workers: for the frames of up to 8 MiB; a larger one is one thread's work.
     /// - Throws: the first defect in order of the file.
-    public func verify(parallel: ParallelLoop = .serial) throws(CheckpointError) {
+    public func verify(workers: WorkerPool = .single) throws(CheckpointError) {
         do throws(CheckpointError) {
-            try parallel.forEach(table.frames.count) { index throws(CheckpointError) in
+            try workers.perform(table.frames.count) { (index, _) throws(CheckpointError) in
                 let frame = self.table.frames[index]
                 if frame.isSmall {
                     try self.cache.verify(index)

@@ -1,3 +1,4 @@
+internal import Machine
 internal import Synchronization
 internal import Tensors
 

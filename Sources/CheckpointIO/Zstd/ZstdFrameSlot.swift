@@ -1,4 +1,5 @@
 internal import CZstd
+internal import Machine
 internal import Synchronization
 internal import Tensors
 

@@ -1,5 +1,6 @@
+public import Machine
 internal import Synchronization
-public import Tensors
+internal import Tensors
 
 /// What the packed files of one checkpoint share: a budget, and room for the frames of one file.
 ///

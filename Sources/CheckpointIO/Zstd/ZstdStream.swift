@@ -1,4 +1,5 @@
 internal import CZstd
+internal import Machine
 internal import Tensors
 
 /// Unpacks one large frame from its start on, a piece at a time, in bounded memory.

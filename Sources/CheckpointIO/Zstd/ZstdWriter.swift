@@ -1,5 +1,6 @@
+public import Machine
 internal import Synchronization
-public import Tensors
+internal import Tensors
 
 /// Packs a finished file into independent zstd frames with a seek table.
 ///
@@ -31,7 +32,7 @@ public struct ZstdWriter: Sendable {
     ///   - boundaries: where a frame may begin so that tensors can be read singly, for example
     ///     `SafetensorsLayout.boundaries`; ascending.
     ///   - file: the packed file, empty so far; finished by whoever created it.
-    ///   - parallel: packs frames side by side.
+    ///   - workers: packs frames side by side.
     ///   - budget: what buffers are counted against: about 8.3 MiB for each of two frames a thread.
     ///   - stop: looked at between frames.
     ///   - progress: told the unpacked bytes done so far, now and then.
@@ -42,20 +43,20 @@ public struct ZstdWriter: Sendable {
         _ source: any ByteSource,
         boundaries: [Int],
         to file: OutputFile,
-        parallel: ParallelLoop = .serial,
+        workers: WorkerPool = .single,
         budget: MemoryBudget? = nil,
         stop: StopFlag? = nil,
         progress: (@Sendable (Int) -> Void)? = nil
     ) throws(CheckpointError) -> Int {
         let frames = Self.frames(byteCount: source.byteCount, boundaries: boundaries)
-        let slots = try slots(upTo: min(2 * parallel.width, frames.count), budget: budget)
+        let slots = try slots(upTo: min(2 * workers.threadCount, frames.count), budget: budget)
         var entries: [ZstdSeekTable.Entry] = []
         var end = 0
         var first = 0
         while first < frames.count {
             try stop?.check()
             let wave = Array(zip(slots, frames[first..<min(first + slots.count, frames.count)]))
-            try parallel.forEach(wave.count) { index throws(CheckpointError) in
+            try workers.perform(wave.count) { (index, _) throws(CheckpointError) in
                 try wave[index].0.pack(wave[index].1, of: source)
             }
             var offsets: [Int] = []
@@ -66,7 +67,7 @@ public struct ZstdWriter: Sendable {
                 entries.append(entry)
             }
             let places = offsets
-            try parallel.forEach(wave.count) { index throws(CheckpointError) in
+            try workers.perform(wave.count) { (index, _) throws(CheckpointError) in
                 try wave[index].0.write(to: file, at: places[index])
             }
             first += wave.count

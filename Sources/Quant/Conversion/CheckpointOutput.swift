@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -79,10 +80,7 @@ struct CheckpointOutput: Sendable {
         fields: [Fingerprint.Field],
         options: RunOptions
     ) throws(CheckpointError) -> ConversionReport {
-        let rows = ParallelRows(threadCount: options.threadCount ?? AvailableCores.count)
-        let parallel = ParallelLoop(width: rows.threadCount) { count, body in
-            rows.perform(count) { (index, _) in body(index) }
-        }
+        let workers = WorkerPool.shared(threadCount: options.threadCount ?? AvailableCores.count)
         var fingerprint = Fingerprint(toolVersion: options.toolVersion, options: fields)
         try fingerprint.addInputs(of: checkpoint)
         let folder = try OutputFolder(
@@ -91,7 +89,7 @@ struct CheckpointOutput: Sendable {
             overwrite: options.overwrites,
             fingerprint: fingerprint,
             resume: options.resumes,
-            parallel: parallel,
+            workers: workers,
             budget: options.budget
         )
         do throws(CheckpointError) {
@@ -99,9 +97,9 @@ struct CheckpointOutput: Sendable {
                 output: self,
                 folder: folder,
                 runner: TileRunner(
-                    rows: rows,
+                    workers: workers,
                     scratch: try ScratchPool(
-                        workerCount: rows.threadCount,
+                        workerCount: workers.threadCount,
                         budget: options.budget
                     ),
                     progress: ProgressTracker(
@@ -109,7 +107,7 @@ struct CheckpointOutput: Sendable {
                         options: options
                     )
                 ),
-                parallel: parallel,
+                workers: workers,
                 budget: options.budget
             )
             return try run.write(layouts)

@@ -1,4 +1,5 @@
 public import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -54,10 +55,10 @@ public struct CheckpointVerifier: Sendable {
     /// - Throws: only what keeps it from going on: `output.stopped`, `limit.memory`, `file.changed`,
     ///   and system errors `file.io`.
     public func run(options: RunOptions = RunOptions()) throws(CheckpointError) -> Report {
-        let rows = ParallelRows(threadCount: options.threadCount ?? AvailableCores.count)
+        let workers = WorkerPool.shared(threadCount: options.threadCount ?? AvailableCores.count)
         let runner = TileRunner(
-            rows: rows,
-            scratch: try ScratchPool(workerCount: rows.threadCount, budget: options.budget),
+            workers: workers,
+            scratch: try ScratchPool(workerCount: workers.threadCount, budget: options.budget),
             progress: ProgressTracker(totalByteCount: workByteCount, options: options)
         )
         var findings = try checkFiles(runner, budget: options.budget)
@@ -91,7 +92,7 @@ public struct CheckpointVerifier: Sendable {
     ) throws(CheckpointError) -> [CheckpointError] {
         guard let checksums else { return checksumFinding.map { [$0] } ?? [] }
         let entries = checksums.entries
-        let found = try runner.rows.map(entries.count) {
+        let found = try runner.workers.map(entries.count) {
             (index, _) throws(CheckpointError) -> CheckpointError? in
             let entry = entries[index]
             // Files that transformers reads only unpacked may have been unpacked since.

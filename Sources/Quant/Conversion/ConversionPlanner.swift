@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
@@ -316,7 +317,8 @@ enum NonFiniteCheck {
     static func error(in source: any FloatSource) throws(CheckpointError) -> CheckpointError? {
         let tile = 1 << 20
         let count = (source.elementCount + tile - 1) / tile
-        let sums = try ParallelRows().map(count) { (index, _) throws(CheckpointError) -> Bool in
+        let sums = try WorkerPool.shared().map(count) {
+            (index, _) throws(CheckpointError) -> Bool in
             let range = index * tile..<min((index + 1) * tile, source.elementCount)
             let byteCount = range.count * source.dtype.byteCount
             var buffer = try AlignedBuffer.allocate(byteCount: byteCount)

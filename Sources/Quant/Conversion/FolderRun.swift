@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Tensors
 
 /// One run that fills an output folder.
@@ -6,7 +7,7 @@ struct FolderRun {
     let output: CheckpointOutput
     let folder: OutputFolder
     let runner: TileRunner
-    let parallel: ParallelLoop
+    let workers: WorkerPool
     let budget: MemoryBudget
 
     /// Writes the files, the index last, and puts the folder into place.
@@ -81,7 +82,7 @@ struct FolderRun {
             file,
             boundaries: layout.boundaries,
             to: packed,
-            parallel: parallel,
+            workers: workers,
             budget: budget,
             stop: progress.stop,
             progress: { progress.packed($0, of: byteCount) }

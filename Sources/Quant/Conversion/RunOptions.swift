@@ -1,5 +1,6 @@
 public import CheckpointIO
-public import Tensors
+public import Machine
+internal import Tensors
 
 /// How a conversion or a verification is to be run; nothing here changes what is written.
 public struct RunOptions: Sendable {

@@ -1,4 +1,5 @@
 package import CheckpointIO
+internal import Machine
 package import Tensors
 
 /// The elements of a quantized weight `[N, K]`, decoded as they are read.

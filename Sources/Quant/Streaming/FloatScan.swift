@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Tensors
 
 /// A look at every element of a tensor, for the numbers that an error has to tell.

@@ -1,4 +1,5 @@
 package import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 package import Tensors
 

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Tensors
 
 /// Quantizes a weight to 4 bits, in bitsandbytes' layout.

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Tensors
 
 /// Quantizes a weight to 8-bit blocks with the signed dynamic map, in this package's own layout.

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Tensors
 
 /// Quantizes a weight to LLM.int8: a scale for each row, in bitsandbytes' layout.

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 
 /// Runs the tiles of many tensors on the threads of a run.
@@ -9,7 +10,7 @@ struct TileRunner: Sendable {
     /// Elements of the tensors that are worked on together; one tensor may have more.
     private static let batchElementCount = 1 << 26
 
-    let rows: ParallelRows
+    let workers: WorkerPool
     let scratch: ScratchPool
     let progress: ProgressTracker
 
@@ -37,7 +38,7 @@ struct TileRunner: Sendable {
             let tiles = jobs.indices.filter { jobs[$0].phaseCount > phase }.flatMap { job in
                 (0..<jobs[job].tileCount).map { (job: job, tile: $0) }
             }
-            let found = try rows.map(tiles.count) {
+            let found = try workers.map(tiles.count) {
                 (index, worker) throws(CheckpointError) -> TileResult in
                 let (job, tile) = (jobs[tiles[index].job], tiles[index].tile)
                 return try run(job, tile, phase: phase, worker)

@@ -1,4 +1,5 @@
 package import CheckpointIO
+internal import Machine
 package import Tensors
 
 /// The transpose `[N, K]` of a source `[K, N]`: GPT-2 stores its linear weights that way round.

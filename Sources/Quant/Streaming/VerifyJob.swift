@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 

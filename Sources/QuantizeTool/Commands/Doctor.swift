@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import Machine
 internal import SIMDKernels
 internal import Tensors
 

@@ -1,6 +1,6 @@
 import CheckpointIO
-import Dispatch
 import Foundation
+import Machine
 import Tensors
 
 /// Writes a small checkpoint of three shards, one of them packed, with a journal.
@@ -47,7 +47,7 @@ struct OutputProbe {
             overwrite: overwrite,
             fingerprint: Fingerprint(toolVersion: "probe", options: []),
             resume: resume,
-            parallel: threads
+            workers: threads
         )
         let stop = StopFlag(followingSignals: true)
         do throws(CheckpointError) {
@@ -100,14 +100,12 @@ struct OutputProbe {
         try writer.finish()
         guard number == 2 else { return try output.finishAndRecord(raw) }
         let packed = try output.createFile(name)
-        try ZstdWriter().pack(raw, boundaries: layout.boundaries, to: packed, parallel: threads)
+        try ZstdWriter().pack(raw, boundaries: layout.boundaries, to: packed, workers: threads)
         try output.removeFile(raw)
         try output.finishAndRecord(packed)
     }
 
-    static let threads = ParallelLoop(width: 2) { count, body in
-        DispatchQueue.concurrentPerform(iterations: count) { body($0) }
-    }
+    static let threads = WorkerPool(threadCount: 2)
 
     static func status(of error: CheckpointError) -> Int32 {
         switch error.code.category {

@@ -35,14 +35,7 @@ public enum HostMemory {
 
     /// The limit of the control groups (version 2 and 1) that this process is in, if one is set.
     public static var controlGroupLimitByteCount: Int? {
-        #if os(Linux)
-        ControlGroup.memoryLimitByteCount(
-            membership: ControlGroup.text(at: "/proc/self/cgroup") ?? "",
-            readingFile: ControlGroup.text(at:)
-        )
-        #else
-        nil
-        #endif
+        ControlGroup.memoryLimitByteCount
     }
 
     private static var dataAndAddressSpaceLimits: [Int?] {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Tensors
+@testable import Machine
 
 @Suite struct AlignedBufferTests {
     @Test(arguments: [0, 1, 63, 64, 65, 1_000_003])
@@ -88,39 +88,5 @@ import Testing
         await #expect(processExitsWith: .failure) {
             MemoryBudget(limitByteCount: 10).release(1)
         }
-    }
-}
-
-@Suite struct ControlGroupTests {
-    private func limit(_ membership: String, _ files: [String: String]) -> Int? {
-        ControlGroup.memoryLimitByteCount(membership: membership) { files[$0] }
-    }
-
-    @Test func takesTheSmallestLimitUpTheTree() {
-        let files = [
-            "/sys/fs/cgroup/user/job/memory.max": "max\n",
-            "/sys/fs/cgroup/user/memory.max": "4096\n",
-            "/sys/fs/cgroup/memory.max": "1048576\n",
-        ]
-        #expect(limit("0::/user/job\n", files) == 4096)
-        #expect(limit("0::/\n", files) == 1_048_576)
-        #expect(limit("0::/elsewhere\n", [:]) == nil)
-    }
-
-    @Test func readsVersionOne() {
-        let files = [
-            "/sys/fs/cgroup/memory/a/memory.limit_in_bytes": "300\n",
-            "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
-        ]
-        #expect(limit("5:cpu,memory:/a\n4:pids:/b\n", files) == 300)
-        #expect(limit("5:memory:/c\n", files) == nil)
-        #expect(limit("5:cpu:/a\nnonsense\n\n", files) == nil)
-    }
-
-    @Test func ignoresTextThatIsNoNumber() {
-        for text in ["", "max", "-5", "1e9 ", "99999999999999999999"] {
-            #expect(limit("0::/", ["/sys/fs/cgroup/memory.max": text]).map { $0 > 0 } != false)
-        }
-        #expect(limit("0::/", ["/sys/fs/cgroup/memory.max": "99999999999999999999"]) == nil)
     }
 }

@@ -1,4 +1,4 @@
-extension ParallelRows {
+extension WorkerPool {
     /// Runs `body` once for each tile of an output, which it may write.
     ///
     /// Tile `i` is the bytes `i · byteCount ..< (i + 1) · byteCount`; the last may be shorter.
