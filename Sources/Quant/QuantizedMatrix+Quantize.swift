@@ -88,7 +88,7 @@ extension QuantizedMatrix {
             self.source = source
             self.workers = workers
             codec = TileCodec(config: config, columnCount: layout.columnCount)
-            stride = max(1, TileSize.usual / layout.scaleStride) * layout.scaleStride
+            stride = layout.tileElementCount
             codeStride = layout.codeByteCount(forElements: stride)
             scaleStride = layout.scaleCount(forElements: stride)
             codes = [UInt8](repeating: 0, count: layout.codeByteCount)

@@ -162,53 +162,27 @@ struct ConversionPlanner {
         if isTransposed {
             source = TransposedFloats(source, rowCount: shape[0], columnCount: shape[1])
         }
-        let names = QuantizedTensorNames(weight: tensor.name)
-        let job: any WritingJob
-        let outputs: [TensorDescription]
-        var lateOutputs: [SafetensorsLayout.LateTensor] = []
-        switch config.format {
-        case .nf4, .fp4:
-            let fourBit = Quantize4BitJob(
-                source,
-                names: names,
-                rowCount: shape[0],
-                columnCount: shape[1],
-                config: config,
-                sourceByteCount: view.storedByteCount,
-                measuresErrors: options.measuresErrors
-            )
-            (job, outputs, lateOutputs) = (fourBit, fourBit.outputs, fourBit.lateOutputs)
-        case .int8Vectorwise:
-            let rows = QuantizeInt8RowsJob(
-                source: source,
-                names: names,
-                rowCount: shape[0],
-                columnCount: shape[1],
-                sourceByteCount: view.storedByteCount,
-                measuresErrors: options.measuresErrors
-            )
-            (job, outputs) = (rows, rows.outputs)
-        case .int8Blockwise:
-            let blocks = Quantize8BitJob(
-                source: source,
-                names: names,
-                rowCount: shape[0],
-                columnCount: shape[1],
-                blockSize: config.blockSize,
-                sourceByteCount: view.storedByteCount,
-                measuresErrors: options.measuresErrors
-            )
-            (job, outputs) = (blocks, blocks.outputs)
-        }
+        let weight = StoredWeight(
+            names: QuantizedTensorNames(weight: tensor.name),
+            config: config,
+            dtype: dtype,
+            rowCount: shape[0],
+            columnCount: shape[1]
+        )
         return ConversionUnit(
             name: tensor.name,
             shape: shape,
             sourceType: view.storedType,
             sourceByteCount: view.storedByteCount,
             action: .quantize(config, isTransposed: isTransposed),
-            job: job,
-            outputs: outputs,
-            lateOutputs: lateOutputs
+            job: QuantizeJob(
+                source,
+                as: weight,
+                sourceByteCount: view.storedByteCount,
+                measuresErrors: options.measuresErrors
+            ),
+            outputs: weight.outputs,
+            lateOutputs: weight.lateOutputs
         )
     }
 

@@ -12,25 +12,26 @@ struct StoredParts {
 
     func views(_ names: [Name]) -> [TensorView] { names.compactMap { checkpoint[$0] } }
 
-    /// Returns a tensor of scales with a type and a number of elements in one dimension.
+    /// Returns a tensor of scales, which has to be as the weight's description says.
     /// - Throws: `quant.absmax`.
-    @discardableResult
     func require(
-        _ name: Name,
-        _ dtype: DType,
-        count: Int
+        _ role: StoredWeight.Role,
+        of weight: StoredWeight
     ) throws(CheckpointError) -> TensorView {
+        let name = weight.name(of: role)
         guard let view = checkpoint[name] else {
             throw CheckpointError(.quantAbsmax, "scales are missing", tensor: name)
         }
-        guard view.description.dtype == dtype, view.description.shape == [count] else {
+        let (expected, found) = (weight.description(of: role), view.description)
+        guard expected == nil || (expected?.dtype == found.dtype && expected?.shape == found.shape)
+        else {
             throw CheckpointError(
                 .quantAbsmax,
                 "scales of another type or number",
                 file: view.fileName,
                 tensor: name,
-                expected: "\(dtype.rawValue) [\(count)]",
-                found: "\(view.description.dtype.rawValue) \(view.description.shape)"
+                expected: expected.map { "\($0.dtype.rawValue) \($0.shape)" },
+                found: "\(found.dtype.rawValue) \(found.shape)"
             )
         }
         return view

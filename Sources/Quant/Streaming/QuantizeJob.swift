@@ -2,94 +2,48 @@ internal import CheckpointIO
 internal import Machine
 internal import Tensors
 
-/// Quantizes a weight to 4 bits, in bitsandbytes' layout.
+/// Quantizes a weight to any format and writes it as `StoredWeight` describes.
 ///
-/// Plain scales are written with the codes. Nested scales need the mean of all: they are collected
-/// in the first phase. If they were searched for, the second one chooses the codes, for the scales
-/// as the file restores them.
-struct Quantize4BitJob: WritingJob {
+/// Plain scales are written with the codes, in one pass. Nested scales need the mean of all: they
+/// are collected in the first pass. If they were searched for, the second one chooses the codes, for
+/// the scales as the file restores them.
+struct QuantizeJob: WritingJob {
     let source: any FloatSource
-    let config: QuantizationConfig
-    private let codec: TileCodec
-    let names: QuantizedTensorNames
-    let state: QuantizationState
+    let weight: StoredWeight
     let sourceByteCount: Int
     let measuresErrors: Bool
+    private let codec: TileCodec
     private let layout: PackedLayout
     /// The scales, if they are nested.
     private let nested: SharedScales?
 
-    /// - Precondition: `config` has a 4-bit format.
+    /// - Precondition: the source has as many elements as the weight, of the type it names.
     init(
         _ source: any FloatSource,
-        names: QuantizedTensorNames,
-        rowCount: Int,
-        columnCount: Int,
-        config: QuantizationConfig,
+        as weight: StoredWeight,
         sourceByteCount: Int,
         measuresErrors: Bool
     ) {
-        precondition(config.format.is4Bit, "\(config.format) has more than 4 bits")
+        let layout = weight.layout
+        precondition(
+            source.elementCount == layout.elementCount && source.dtype == weight.dtype,
+            "\(source.elementCount) \(source.dtype) for [\(weight.rowCount), \(weight.columnCount)]"
+        )
         self.source = source
-        self.config = config
-        codec = TileCodec(config: config, columnCount: columnCount)
-        self.names = names
+        self.weight = weight
         self.sourceByteCount = sourceByteCount
         self.measuresErrors = measuresErrors
-        layout = PackedLayout(rowCount: rowCount, columnCount: columnCount, config: config)
-        let isNested = config.absmax == .doubleQuantized
-        state = QuantizationState(
-            format: config.format,
-            blockSize: config.blockSize,
-            dtype: source.dtype,
-            rowCount: rowCount,
-            columnCount: columnCount,
-            nestedOffset: isNested ? 0 : nil
-        )
-        nested = isNested ? SharedScales(count: layout.scaleCount) : nil
+        self.layout = layout
+        codec = TileCodec(config: weight.config, columnCount: weight.columnCount)
+        nested =
+            weight.config.absmax == .doubleQuantized ? SharedScales(count: layout.scaleCount) : nil
     }
 
-    var name: Name { names.weight }
+    var name: Name { weight.names.weight }
     var elementCount: Int { source.elementCount }
+    var tileElementCount: Int { layout.tileElementCount }
     var phaseCount: Int { nested != nil && (choosesCodesLast || measuresErrors) ? 2 : 1 }
-    private var choosesCodesLast: Bool { nested != nil && config.scale == .search }
-
-    // MARK: What is written
-
-    /// The tensors of a fixed length.
-    var outputs: [TensorDescription] {
-        let scaleCount = layout.scaleCount
-        var outputs = [
-            TensorDescription(name: name, dtype: .uint8, shape: [layout.codeByteCount, 1]),
-            TensorDescription(
-                name: names.absmax,
-                dtype: nested == nil ? .float32 : .uint8,
-                shape: [scaleCount]
-            ),
-            TensorDescription(name: names.quantMap, dtype: .float32, shape: [16]),
-        ]
-        if nested != nil {
-            let count = DoubleQuantizedAbsmax.blockCount(of: scaleCount)
-            outputs += [
-                TensorDescription(name: names.nestedAbsmax, dtype: .float32, shape: [count]),
-                TensorDescription(name: names.nestedQuantMap, dtype: .float32, shape: [256]),
-            ]
-        } else {
-            outputs.append(
-                TensorDescription(name: stateName, dtype: .uint8, shape: [state.text.count])
-            )
-        }
-        return outputs
-    }
-
-    /// The state, if its length depends on the mean of the scales.
-    var lateOutputs: [SafetensorsLayout.LateTensor] {
-        nested == nil
-            ? []
-            : [.init(name: stateName, maximumByteCount: state.maximumByteCount)]
-    }
-
-    private var stateName: Name { names.state(config.format) }
+    private var choosesCodesLast: Bool { nested != nil && weight.config.scale == .search }
 
     // MARK: Work
 
@@ -116,7 +70,7 @@ struct Quantize4BitJob: WritingJob {
             try source.read(range, into: &bytes)
         }
         let firstScale = range.lowerBound / layout.scaleStride
-        let firstCodeByte = range.lowerBound / 2
+        let firstCodeByte = layout.codeByteCount(forElements: range.lowerBound)
         if phase == 0 {
             try findScales(sizes, scratch.input, &scratch.output, &scratch.scales)
             try scratch.scales.withFloats(sizes.scaleCount) { (scales) throws(CheckpointError) in
@@ -127,8 +81,8 @@ struct Quantize4BitJob: WritingJob {
                 nested?.copy(from: firstScale, into: &scales)
             }
         }
-        if choosesCodesLast == (phase == 1) {
-            if config.scale == .search {
+        if phase == 0 ? !choosesCodesLast : choosesCodesLast {
+            if weight.config.scale == .search {
                 chooseCodes(sizes, scratch.input, scratch.scales, &scratch.output)
             }
             try scratch.output.withPrefix(sizes.codeByteCount) { (codes) throws(CheckpointError) in
@@ -154,22 +108,18 @@ struct Quantize4BitJob: WritingJob {
             nested?.replace(with: [])
             return
         }
-        let map = config.format.codebook?.values ?? []
-        try writer.write(map.littleEndianBytes, of: names.quantMap)
-        guard let nested else {
-            try writer.write(state.text, of: stateName)
-            return
+        for role in weight.roles {
+            guard let bytes = weight.constant(role) else { continue }
+            try writer.write(bytes, of: weight.name(of: role))
         }
+        guard let nested else { return }
         let scales = DoubleQuantizedAbsmax(quantizing: nested.take())
-        try writer.write(scales.codes, of: names.absmax)
-        try writer.write(scales.absmax.littleEndianBytes, of: names.nestedAbsmax)
-        try writer.write(
-            Codebook.dynamicSigned.values.littleEndianBytes,
-            of: names.nestedQuantMap
+        try writer.write(scales.codes, of: weight.name(of: .scales))
+        try writer.write(scales.absmax.littleEndianBytes, of: weight.name(of: .nestedScales))
+        writer.setLateTensor(
+            weight.name(of: .state),
+            to: weight.state(nestedOffset: scales.offset)
         )
-        var state = state
-        state.nestedOffset = scales.offset
-        writer.setLateTensor(stateName, to: state.text)
         if phaseCount == 2 { nested.replace(with: scales.restored()) }
     }
 
@@ -182,8 +132,8 @@ struct Quantize4BitJob: WritingJob {
         let scaleCount: Int
     }
 
-    /// Finds the scales, and with plain ones the codes.
-    /// - Throws: `num.nonFinite`.
+    /// Finds the scales, and unless they are searched for the codes.
+    /// - Throws: `num.nonFinite`; `num.overflow` for LLM.int8, which rounds to float16.
     private func findScales(
         _ sizes: Sizes,
         _ input: borrowing AlignedBuffer,
@@ -197,8 +147,10 @@ struct Quantize4BitJob: WritingJob {
                 }
             }
         }
-        let isFinite = scales.withFloats(sizes.scaleCount) { $0.isFinite }
-        if !isFinite, let error = try FloatScan(of: source).nonFiniteError() { throw error }
+        guard !scales.withFloats(sizes.scaleCount, { $0.isFinite }) else { return }
+        let scan = FloatScan(of: source)
+        if let error = try scan.nonFiniteError() { throw error }
+        if weight.config.format == .int8Vectorwise { throw try scan.overflowError(to: .float16) }
     }
 
     private func store(
@@ -209,7 +161,7 @@ struct Quantize4BitJob: WritingJob {
         if let nested {
             nested.set(scales, from: firstScale)
         } else {
-            try unsafe writer.write(scales.bytes, of: names.absmax, at: 4 * firstScale)
+            try unsafe writer.write(scales.bytes, of: weight.name(of: .scales), at: 4 * firstScale)
         }
     }
 
@@ -267,7 +219,13 @@ struct Quantize4BitJob: WritingJob {
             decoded: decoded,
             codes: codes,
             codeByteCount: sizes.codeByteCount,
-            is4Bit: true
+            is4Bit: weight.config.format.is4Bit
         )
     }
+}
+
+extension PackedLayout {
+    /// The elements of a tile of work: whole blocks or rows, and as many as keep a worker's buffers
+    /// in its second-level cache.
+    var tileElementCount: Int { max(1, TileSize.usual / scaleStride) * scaleStride }
 }

@@ -14,26 +14,26 @@ package struct StoredQuantization: Sendable {
         case nested(codes: TensorView, absmax: TensorView, offset: Float)
     }
 
-    /// The names of its tensors.
-    package let names: QuantizedTensorNames
-    /// How it is quantized; a scale that was searched for looks like any other.
-    package let config: QuantizationConfig
-    /// The type of the weight before quantization.
-    package let dtype: FloatDType
-    /// `N`.
-    package let rowCount: Int
-    /// `K`.
-    package let columnCount: Int
+    /// What it is made of.
+    package let weight: StoredWeight
     /// The codes.
     let codes: TensorView
     let scales: Scales
     /// All tensors beside the weight.
     package let sideTensors: [TensorView]
 
+    /// The names of its tensors.
+    package var names: QuantizedTensorNames { weight.names }
+    /// How it is quantized; a scale that was searched for looks like any other.
+    package var config: QuantizationConfig { weight.config }
+    /// The type of the weight before quantization.
+    package var dtype: FloatDType { weight.dtype }
+    /// `N`.
+    package var rowCount: Int { weight.rowCount }
+    /// `K`.
+    package var columnCount: Int { weight.columnCount }
     /// Sizes and places of codes and scales.
-    package var layout: PackedLayout {
-        PackedLayout(rowCount: rowCount, columnCount: columnCount, config: config)
-    }
+    package var layout: PackedLayout { weight.layout }
 
     /// The bytes of all its tensors.
     package var storedByteCount: Int {
@@ -79,7 +79,7 @@ package struct StoredQuantization: Sendable {
 
     // MARK: 4 bits
 
-    private init(fourBit weight: TensorView, _ parts: StoredParts) throws(CheckpointError) {
+    private init(fourBit codes: TensorView, _ parts: StoredParts) throws(CheckpointError) {
         let names = parts.names
         let states = [QuantizationFormat.nf4, .fp4].compactMap { format in
             parts[names.state(format)].map { (format: format, view: $0) }
@@ -110,29 +110,31 @@ package struct StoredQuantization: Sendable {
             blockSize: state.blockSize,
             absmax: isNested ? .doubleQuantized : .float32
         )
-        let layout = PackedLayout(
+        let weight = StoredWeight(
+            names: names,
+            config: config,
+            dtype: state.dtype,
             rowCount: state.rowCount,
-            columnCount: state.columnCount,
-            config: config
+            columnCount: state.columnCount
         )
+        let byteCount = weight.layout.codeByteCount
         // Only the bytes count: old files hold them flat, or as another type.
-        guard weight.description.byteCount == layout.codeByteCount else {
+        guard codes.description.byteCount == byteCount else {
             throw CheckpointError(
                 .quantShape,
                 "the codes do not fill the shape \([state.rowCount, state.columnCount])",
-                expected: "\(layout.codeByteCount) bytes",
-                found: "\(weight.description.byteCount) bytes"
+                expected: "\(byteCount) bytes",
+                found: "\(codes.description.byteCount) bytes"
             )
         }
         try parts.requireMap(names.quantMap, format.codebook?.values ?? [])
         if let offset = state.nestedOffset {
-            let blockCount = DoubleQuantizedAbsmax.blockCount(of: layout.scaleCount)
-            try parts.require(names.absmax, .uint8, count: layout.scaleCount)
-            let nested = try parts.require(names.nestedAbsmax, .float32, count: blockCount)
+            let scaleCodes = try parts.require(.scales, of: weight)
+            let nested = try parts.require(.nestedScales, of: weight)
             try parts.requireMap(names.nestedQuantMap, Codebook.dynamicSigned.values)
-            scales = .nested(codes: absmax, absmax: nested, offset: offset)
+            scales = .nested(codes: scaleCodes, absmax: nested, offset: offset)
         } else {
-            let plain = try parts.require(names.absmax, .float32, count: layout.scaleCount)
+            let plain = try parts.require(.scales, of: weight)
             for name in [names.nestedAbsmax, names.nestedQuantMap] where parts[name] != nil {
                 throw CheckpointError(
                     .quantAbsmax,
@@ -142,30 +144,26 @@ package struct StoredQuantization: Sendable {
             }
             scales = .float32(plain)
         }
-        self.names = names
-        self.config = config
-        dtype = state.dtype
-        rowCount = state.rowCount
-        columnCount = state.columnCount
-        codes = weight
+        self.weight = weight
+        self.codes = codes
         sideTensors = parts.views(names.fourBitSideNames)
     }
 
     // MARK: 8 bits
 
     private init(
-        rows weight: TensorView,
+        rows codes: TensorView,
         _ parts: StoredParts,
         _ checkpoint: Checkpoint
     ) throws(CheckpointError) {
         let names = parts.names
-        let shape = weight.description.shape
-        guard weight.description.dtype == .int8, shape.count == 2, !shape.contains(0) else {
+        let shape = codes.description.shape
+        guard codes.description.dtype == .int8, shape.count == 2, !shape.contains(0) else {
             throw CheckpointError(
                 .quantShape,
                 "codes of another type or shape beside the scales of rows",
                 expected: "I8 [N, K]",
-                found: "\(weight.description.dtype.rawValue) \(shape)"
+                found: "\(codes.description.dtype.rawValue) \(shape)"
             )
         }
         if let format = parts[names.weightFormat] {
@@ -187,17 +185,19 @@ package struct StoredQuantization: Sendable {
                 )
             }
         }
-        scales = .float32(try parts.require(names.rowScales, .float32, count: shape[0]))
-        self.names = names
-        config = QuantizationConfig(.int8Vectorwise)
-        dtype = checkpoint.declaredDType ?? .float16
-        rowCount = shape[0]
-        columnCount = shape[1]
-        codes = weight
+        weight = StoredWeight(
+            names: names,
+            config: QuantizationConfig(.int8Vectorwise),
+            dtype: checkpoint.declaredDType ?? .float16,
+            rowCount: shape[0],
+            columnCount: shape[1]
+        )
+        scales = .float32(try parts.require(.scales, of: weight))
+        self.codes = codes
         sideTensors = parts.views([names.rowScales, names.weightFormat])
     }
 
-    private init(blocks weight: TensorView, _ parts: StoredParts) throws(CheckpointError) {
+    private init(blocks codes: TensorView, _ parts: StoredParts) throws(CheckpointError) {
         let names = parts.names
         guard let stateView = parts[names.blockState] else {
             throw CheckpointError(.quantState, "the state is missing", tensor: names.blockState)
@@ -208,29 +208,25 @@ package struct StoredQuantization: Sendable {
         } catch {
             throw error.ofTensor(stateView.description.name).inFile(stateView.fileName)
         }
-        guard weight.description.dtype == .uint8,
-            weight.description.shape == [state.rowCount, state.columnCount]
+        guard codes.description.dtype == .uint8,
+            codes.description.shape == [state.rowCount, state.columnCount]
         else {
             throw CheckpointError(
                 .quantShape,
                 "codes of another type or shape than the state says",
                 expected: "U8 \([state.rowCount, state.columnCount])",
-                found: "\(weight.description.dtype.rawValue) \(weight.description.shape)"
+                found: "\(codes.description.dtype.rawValue) \(codes.description.shape)"
             )
         }
-        let config = QuantizationConfig(.int8Blockwise, blockSize: state.blockSize)
-        let count = PackedLayout(
+        weight = StoredWeight(
+            names: names,
+            config: QuantizationConfig(.int8Blockwise, blockSize: state.blockSize),
+            dtype: state.dtype,
             rowCount: state.rowCount,
-            columnCount: state.columnCount,
-            config: config
-        ).scaleCount
-        scales = .float32(try parts.require(names.blockScales, .float32, count: count))
-        self.names = names
-        self.config = config
-        dtype = state.dtype
-        rowCount = state.rowCount
-        columnCount = state.columnCount
-        codes = weight
+            columnCount: state.columnCount
+        )
+        scales = .float32(try parts.require(.scales, of: weight))
+        self.codes = codes
         sideTensors = parts.views([names.blockScales, names.blockState])
     }
 }
