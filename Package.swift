@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "CSIMDKernels"),
         .target(
             name: "SIMDKernels",
-            dependencies: ["CSIMDKernels"],
+            dependencies: ["CSIMDKernels", "Machine"],
             swiftSettings: swiftSettings
         ),
         .target(name: "Machine", dependencies: ["CSystem"], swiftSettings: swiftSettings),

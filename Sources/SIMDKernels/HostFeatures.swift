@@ -21,6 +21,16 @@ public struct HostFeatures: OptionSet, Hashable, Sendable, CustomStringConvertib
     /// Advanced SIMD of AArch64.
     public static let neon = HostFeatures(rawValue: UInt32(QK_FEATURE_NEON))
 
+    /// The features that a set of `KernelSelection` stands for; none for a name that is not known.
+    static func base(of instructionSet: String) -> HostFeatures {
+        switch instructionSet {
+        case "avx512": [.avx2, .avx512]
+        case "avx2": .avx2
+        case "neon": .neon
+        default: []
+        }
+    }
+
     /// The features of this processor whose registers the operating system saves.
     public static let host = HostFeatures(rawValue: qk_host_features())
 

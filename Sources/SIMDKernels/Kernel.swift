@@ -44,10 +44,17 @@ extension Kernel {
     }
 
     /// Returns what `selected` is to be.
+    ///
+    /// A family without a variant for the forced set uses its fastest that needs nothing beyond it.
     /// - Parameter forced: the set that counts alone; nil for any.
     /// - Returns: the variant; a host runs at least the generic one.
     static func preferred(forced: String? = KernelSelection.forcedName) -> Self {
-        let kernel = forced.map(fastest) ?? supported.first
+        let kernel =
+            forced.map { set in
+                let allowed = HostFeatures.base(of: set)
+                return fastest(of: set)
+                    ?? supported.first { allowed.isSuperset(of: $0.variant.requiredFeatures) }
+            } ?? supported.first
         guard let kernel else {
             preconditionFailure("\(Self.self) has no variant for \(forced ?? "this host")")
         }

@@ -1,0 +1,136 @@
+#pragma STDC FP_CONTRACT OFF
+
+#include "float_convert.h"
+#include "multiply_4bit_store.h"
+#include <math.h>
+#include <string.h>
+
+/// The value of element `e` of eight in a lane's dword: even elements are high nibbles.
+static inline float value_of(const qk_packed_4bit *w, const uint8_t *dword, size_t e) {
+    unsigned code = e % 2 ? dword[e / 2] & 15 : dword[e / 2] >> 4;
+    return w->values[code];
+}
+
+void qk_multiply_4bit_float32_generic(const qk_multiply_4bit_arguments *a) {
+    const qk_packed_4bit *w = &a->weight;
+    size_t groups = w->k / w->group;
+    const float *x = a->x;
+    for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
+        const uint8_t *codes = w->codes + panel * w->k * 8;
+        const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
+        for (size_t row = 0; row < a->rows; row++) {
+            float totals[QK_PANEL_ROWS] = {0};
+            for (size_t lane = 0; lane < QK_PANEL_ROWS; lane++) {
+                for (size_t g = 0; g < groups; g++) {
+                    float sum = 0;
+                    for (size_t k = g * w->group; k < (g + 1) * w->group; k += 8) {
+                        const uint8_t *dword = codes + k * 8 + lane * 4;
+                        for (size_t i = 0; i < 8; i++) {
+                            size_t e = i ^ 1;
+                            sum = fmaf(value_of(w, dword, e), x[(k + e) * a->rows + row], sum);
+                        }
+                    }
+                    totals[lane] = fmaf(sum, scales[g * QK_PANEL_ROWS + lane], totals[lane]);
+                }
+            }
+            qk_store_totals(a, panel, row, totals);
+        }
+    }
+}
+
+static inline float rounded_bf16(float value) {
+    uint16_t half;
+    qk_store(&half, QK_BFLOAT16, 0, value);
+    return qk_load(&half, QK_BFLOAT16, 0);
+}
+
+void qk_multiply_4bit_bfloat16_generic(const qk_multiply_4bit_arguments *a) {
+    const qk_packed_4bit *w = &a->weight;
+    size_t groups = w->k / w->group;
+    float values[16];
+    for (size_t code = 0; code < 16; code++)
+        values[code] = rounded_bf16(w->values[code]);
+    qk_packed_4bit rounded = *w;
+    rounded.values = values;
+    const uint16_t *x = a->x;
+    for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
+        const uint8_t *codes = w->codes + panel * w->k * 8;
+        const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
+        for (size_t row = 0; row < a->rows; row++) {
+            float totals[QK_PANEL_ROWS] = {0};
+            for (size_t lane = 0; lane < QK_PANEL_ROWS; lane++) {
+                for (size_t g = 0; g < groups; g++) {
+                    float sum = 0;
+                    for (size_t k = g * w->group; k < (g + 1) * w->group; k += 8) {
+                        const uint8_t *dword = codes + k * 8 + lane * 4;
+                        for (size_t pair = 0; pair < 4; pair++) {
+                            const uint16_t *two = x + 2 * ((k / 2 + pair) * a->rows + row);
+                            float low = qk_load(two, QK_BFLOAT16, 0);
+                            float high = qk_load(two, QK_BFLOAT16, 1);
+                            sum += value_of(&rounded, dword, pair) * low;
+                            sum += value_of(&rounded, dword, pair + 4) * high;
+                        }
+                    }
+                    totals[lane] = fmaf(sum, scales[g * QK_PANEL_ROWS + lane], totals[lane]);
+                }
+            }
+            qk_store_totals(a, panel, row, totals);
+        }
+    }
+}
+
+// MARK: Packing
+
+void qk_pack_4bit(const uint8_t *codes, const float *scales, size_t n, size_t k, size_t block,
+                  size_t group, size_t first, size_t end, uint8_t *packed_codes,
+                  float *packed_scales) {
+    size_t groups = k / group;
+    for (size_t panel = first; panel < end; panel++) {
+        uint8_t *panel_codes = packed_codes + panel * k * 8;
+        float *panel_scales = packed_scales + panel * groups * QK_PANEL_ROWS;
+        for (size_t lane = 0; lane < QK_PANEL_ROWS; lane++) {
+            size_t row = panel * QK_PANEL_ROWS + lane;
+            if (row < n) {
+                const uint8_t *own = codes + row * k / 2;
+                for (size_t dword = 0; dword < k / 8; dword++)
+                    memcpy(panel_codes + (dword * QK_PANEL_ROWS + lane) * 4, own + dword * 4, 4);
+                for (size_t g = 0; g < groups; g++)
+                    panel_scales[g * QK_PANEL_ROWS + lane] = scales[(row * k + g * group) / block];
+            } else {
+                for (size_t dword = 0; dword < k / 8; dword++)
+                    memset(panel_codes + (dword * QK_PANEL_ROWS + lane) * 4, 0, 4);
+                for (size_t g = 0; g < groups; g++)
+                    panel_scales[g * QK_PANEL_ROWS + lane] = 0;
+            }
+        }
+    }
+}
+
+void qk_unpack_4bit(const uint8_t *packed_codes, size_t n, size_t k, size_t first, size_t end,
+                    uint8_t *codes) {
+    for (size_t row = first * QK_PANEL_ROWS; row < end * QK_PANEL_ROWS && row < n; row++) {
+        const uint8_t *panel = packed_codes + row / QK_PANEL_ROWS * k * 8;
+        for (size_t dword = 0; dword < k / 8; dword++)
+            memcpy(codes + row * k / 2 + dword * 4,
+                   panel + (dword * QK_PANEL_ROWS + row % QK_PANEL_ROWS) * 4, 4);
+    }
+}
+
+void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float_type mode,
+                  void *packed) {
+    for (size_t row = 0; row < rows; row++) {
+        const float *own = x + row * stride;
+        if (mode == QK_FLOAT32) {
+            float *out = packed;
+            for (size_t e = 0; e < k; e++)
+                out[e * rows + row] = own[e];
+            continue;
+        }
+        uint16_t *out = packed;
+        for (size_t e = 0; e < k; e++) {
+            // Element e of eight is half e / 4 of pair e % 4.
+            size_t dword = e / 8 * 4 + e % 4;
+            qk_store(out + 2 * (dword * rows + row), QK_BFLOAT16, e % 8 / 4, own[e]);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+#ifndef QK_MULTIPLY_4BIT_H
+#define QK_MULTIPLY_4BIT_H
+
+#include "qk_types.h"
+#include <stddef.h>
+
+/// Rows of a weight that lie interleaved: one lane each of the widest vector.
+enum { QK_PANEL_ROWS = 16 };
+/// The most rows of activations that one pass over the weight serves.
+enum { QK_TILE_ROWS = 14 };
+
+/// A weight [n, k] in 4-bit codes, as products read it: panels of 16 rows, interleaved by dwords.
+///
+/// codes: [ceil(n / 16)][k / 8][16 rows][4 bytes]; each dword is the row's own 4 canonical bytes, 8
+/// codes. scales: [ceil(n / 16)][k / group][16 rows]. Rows beyond n have scale 0. `group` is a
+/// multiple of 8 that divides k. values: what the 16 codes stand for.
+typedef struct {
+    const uint8_t *codes;
+    const float *scales;
+    const float *values;
+    size_t n;
+    size_t k;
+    size_t group;
+} qk_packed_4bit;
+
+/// A part of a product y = x W' (+ bias) (+ y).
+///
+/// x: `rows` rows of activations, packed by qk_pack_rows for this mode. y: row i of the output at
+/// y + i * y_stride, its column j for row j of the weight. bias: n numbers, or NULL. accumulates:
+/// not 0 adds to what y holds.
+typedef struct {
+    qk_packed_4bit weight;
+    size_t first_panel; // of the weight
+    size_t end_panel;
+    const void *x;
+    size_t rows; // 1 ... QK_TILE_ROWS
+    float *y;
+    size_t y_stride;
+    const float *bias;
+    int accumulates;
+} qk_multiply_4bit_arguments;
+
+/// For each row i of x and row j of the weight in the panels asked for, with w = values[code]:
+///
+///     group sum  s(g) = sum over the group's elements, in a fixed order, of x[i][e] * w[j][e]
+///     total      t    = sum over the groups, ascending, of fma(scale[j][g], s(g), t)
+///     y[i][j]         = t, plus bias[j], plus the old y[i][j]
+///
+/// float32: every product and sum is one fused multiply-add; the order within eight elements is
+/// 1 0 3 2 5 4 7 6; all variants give the same bits.
+/// bfloat16: x and w are rounded to bfloat16 first, products are exact, sums are in float32 in pairs
+/// (0,4) (1,5) (2,6) (3,7) as the processor's dot product makes them: variants agree within the bound
+/// of a sum of k terms.
+typedef void qk_multiply_4bit_fn(const qk_multiply_4bit_arguments *arguments);
+
+typedef struct {
+    qk_variant variant;
+    qk_multiply_4bit_fn *function;
+} qk_multiply_4bit_entry;
+
+/// Return the variants of each mode compiled for this architecture, the fastest first, generic last.
+const qk_multiply_4bit_entry *qk_multiply_4bit_float32_entries(size_t *count);
+const qk_multiply_4bit_entry *qk_multiply_4bit_bfloat16_entries(size_t *count);
+
+/// Interleaves canonical codes [n, k], flattened, and scales of blocks of `block` flattened elements,
+/// for the panels from `first` up to `end`. k is a multiple of 8; `group` divides k and `block`.
+/// The destination is laid out as qk_packed_4bit says.
+void qk_pack_4bit(const uint8_t *codes, const float *scales, size_t n, size_t k, size_t block,
+                  size_t group, size_t first, size_t end, uint8_t *packed_codes,
+                  float *packed_scales);
+
+/// The reverse of qk_pack_4bit for the codes: canonical bytes of the rows of some panels.
+void qk_unpack_4bit(const uint8_t *packed_codes, size_t n, size_t k, size_t first, size_t end,
+                    uint8_t *codes);
+
+/// Packs `rows` (1 ... QK_TILE_ROWS) rows of k floats, `stride` floats apart, for a mode.
+/// float32: [k][rows]. bfloat16, rounded to nearest: dwords [k / 8][4][rows], the pairs named above,
+/// the lower element in the lower half. Returns nothing; `packed` has k * rows * 4 or * 2 bytes.
+void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float_type mode,
+                  void *packed);
+
+#endif

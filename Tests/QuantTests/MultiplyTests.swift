@@ -1,0 +1,130 @@
+import CheckpointIO
+import Quant
+import SIMDKernels
+import TestSupport
+import Tensors
+import Testing
+
+/// Products with quantized matrices, as users make them.
+@Suite struct MultiplyTests {
+    @Test(arguments: 0..<7) func matchesTheGoldenProducts(number: Int) throws {
+        let file = try Golden.object("matmul4bit.json")
+        let cases = try #require(file["cases"] as? [[String: Any]])
+        let fields = cases[number]
+        let id = try #require(fields["id"] as? String)
+        let tensors = try Golden.tensors("matmul4bit.safetensors")
+        func size(_ key: String) throws -> Int { try #require(fields[key] as? Int) }
+        let (m, k, n) = (try size("M"), try size("K"), try size("N"))
+        func numbers(_ name: String) throws -> [Float] {
+            try #require(tensors["\(id).\(name)"]).widened
+        }
+        let type = try #require(fields["quant_type"] as? String)
+        let format = try #require(QuantizationFormat(rawValue: type))
+        let blockSize = try #require(BlockSize(rawValue: size("blocksize")))
+        let weight = QuantizedMatrix(
+            rowCount: n,
+            columnCount: k,
+            config: QuantizationConfig(format, blockSize: blockSize),
+            dtype: .float32,
+            codes: try #require(tensors["\(id).packed"]).bytes,
+            absmax: .float32(try numbers("absmax_restored"))
+        )
+        let x = Matrix(rowCount: m, columnCount: k, elements: try numbers("x"))
+        let expected = try #require(tensors["\(id).ref_out_f64"]).doubles
+        let largest = expected.map(\.magnitude).max() ?? 0
+        let dtype = try #require(fields["dtype"] as? String)
+        for mode in ComputeMode.allCases {
+            let y = try weight.multiplied(by: x, mode: mode, bias: numbers("bias"))
+            for (found, expected) in zip(y.elements, expected) {
+                let error = (Double(found) - expected).magnitude
+                // The tolerances of the golden file; rounding both operands to bfloat16, or the
+                // weight as the reference does for half types, is within those of the half types.
+                switch (mode, dtype) {
+                case (.float32, "f32"): #expect(error <= 1e-5 + 1e-5 * expected.magnitude)
+                case (.float32, "f16"): #expect(error <= 0x1p-9 * largest)
+                default: #expect(error <= 0x1p-7 * largest)
+                }
+            }
+        }
+    }
+
+    /// Every format, packed or not, against the product of the dequantized matrix.
+    @Test(arguments: StoredWeightTests.configs)
+    func equalsTheProductOfTheDequantizedMatrix(config: QuantizationConfig) throws {
+        for (m, n, k) in [(1, 1, 1), (3, 5, 7), (2, 33, 64), (17, 20, 100), (5, 16, 96)] {
+            var generator = SeededGenerator(seed: UInt64(m * n * k))
+            func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+                let elements = (0..<rows * columns).map { _ in
+                    Float.random(in: -1...1, using: &generator)
+                }
+                return Matrix(rowCount: rows, columnCount: columns, elements: elements)
+            }
+            let weight = try matrix(n, k).quantized(using: config)
+            let x = matrix(m, k)
+            let dequantized = weight.dequantized()
+            let y = try weight.multiplied(by: x, mode: .float32)
+            #expect((y.rowCount, y.columnCount) == (m, n))
+            for row in 0..<m {
+                for column in 0..<n {
+                    var (sum, absoluteSum) = (0.0, 0.0)
+                    for index in 0..<k {
+                        let product = Double(x[row, index]) * Double(dequantized[column, index])
+                        sum += product
+                        absoluteSum += product.magnitude
+                    }
+                    // K products, the scale of each group, and the rounding of dequantizing.
+                    let bound = Double(k + k / 8 + 4) * 0x1p-24 * absoluteSum
+                    #expect((Double(y[row, column]) - sum).magnitude <= bound)
+                }
+            }
+        }
+    }
+
+    @Test func preparedWeightsAreReused() throws {
+        let elements = (0..<64 * 128).map { Float($0 % 37) / 37 - 0.5 }
+        let weight = Matrix(rowCount: 64, columnCount: 128, elements: elements)
+        let quantized = try weight.quantized(using: .nf4)
+        let budget = MemoryBudget(limitByteCount: 1 << 20)
+        let prepared = try PreparedWeight(quantized, budget: budget)
+        #expect(prepared.isPacked)
+        // As many bytes as the codes and scales in float32.
+        #expect(budget.inUseByteCount == 64 * 128 / 2 + 4 * 64 * 128 / 64)
+        #expect(try !PreparedWeight(weight.quantized(using: .init(.int8Vectorwise))).isPacked)
+        var workspace = try ProductWorkspace()
+        let x = [Float](repeating: 0.25, count: 3 * 128)
+        var first = [Float](repeating: 0, count: 3 * 64)
+        for _ in 0..<3 {
+            var y = [Float](repeating: 1, count: 3 * 64)
+            try x.withFloatSpan { x in
+                try y.withMutableFloatSpan { y in
+                    try prepared.multiply(x, into: &y, workspace: &workspace)
+                }
+            }
+            if first[0] == 0 { first = y }
+            #expect(y == first)
+        }
+        #expect(throws: CheckpointError.self) {
+            try PreparedWeight(quantized, budget: MemoryBudget(limitByteCount: 1000))
+        }
+    }
+}
+
+extension GoldenTensor {
+    /// The elements of an F64 tensor.
+    fileprivate var doubles: [Double] {
+        stride(from: 0, to: bytes.count, by: 8).map { place in
+            Double(
+                bitPattern: bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+            )
+        }
+    }
+
+    /// The elements of a float tensor as float32.
+    fileprivate var widened: [Float] {
+        switch dtype {
+        case "F32": floats
+        case "BF16": ReferenceFloat.values(in: bytes, as: .bfloat16)
+        default: ReferenceFloat.values(in: bytes, as: .float16)
+        }
+    }
+}
