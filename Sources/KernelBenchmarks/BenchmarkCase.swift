@@ -3,6 +3,27 @@ package import SIMDKernels
 
 /// One row of the benchmark: a family, a format, an element type and a variant.
 package struct BenchmarkCase {
+    /// Makes a row of all its members.
+    package init(
+        operation: String,
+        format: String,
+        element: FloatElement,
+        variant: String,
+        isSelected: Bool,
+        byteCount: Int,
+        operationCount: Int = 0,
+        run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
+    ) {
+        self.operation = operation
+        self.format = format
+        self.element = element
+        self.variant = variant
+        self.isSelected = isSelected
+        self.byteCount = byteCount
+        self.operationCount = operationCount
+        self.run = run
+    }
+
     /// What is computed, for example `quantize`.
     package let operation: String
     /// The format, for example `nf4`.
@@ -15,6 +36,8 @@ package struct BenchmarkCase {
     package let isSelected: Bool
     /// The bytes of floats that a run reads or writes; less than the matrix where the row is slow.
     package let byteCount: Int
+    /// Multiplications and additions of a run; 0 where these are not what counts.
+    package let operationCount: Int
     /// Runs it once.
     package let run: (inout BenchmarkMemory, WorkerPool) -> Void
 

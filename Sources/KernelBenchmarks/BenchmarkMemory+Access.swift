@@ -1,3 +1,5 @@
+internal import Machine
+internal import SIMDKernels
 internal import Tensors
 
 extension BenchmarkMemory {
@@ -44,6 +46,33 @@ extension BenchmarkMemory {
         input.withBytes { input in
             output.withMutablePrefix(outputByteCount) { output in
                 body(input.extracting(0..<inputByteCount), &output)
+            }
+        }
+    }
+
+    /// Calls `body` with activations, a weight, outputs and scratch memory.
+    ///
+    /// The weight lies in the output buffer, at a place that follows from the turn; the outputs lie
+    /// where codes are otherwise.
+    mutating func withProductBuffers(
+        _ panels: PackedPanels,
+        rows: Int,
+        turn: Int,
+        _ body: (
+            Span<Float>, RawSpan, Span<Float>, inout MutableSpan<Float>, inout AlignedBuffer
+        ) -> Void
+    ) {
+        let placeCount = max(1, output.byteCount / max(panels.codeByteCount, 1))
+        let start = turn % placeCount * panels.codeByteCount
+        input.withFloats(rows * panels.columnCount) { x in
+            output.withBytes { weights in
+                codes.withMutableFloats(rows * panels.rowCount) { y in
+                    unsafe scales.withUnsafeBufferPointer { scales in
+                        let scales = unsafe scales.extracting(..<panels.scaleCount).span
+                        let codes = weights.extracting(start..<start + panels.codeByteCount)
+                        body(x, codes, scales, &y, &scratch)
+                    }
+                }
             }
         }
     }

@@ -14,6 +14,8 @@ package struct BenchmarkMemory: ~Copyable {
     package var codes: AlignedBuffer
     /// Scales, of which no row has more than one per 32 elements.
     package var scales: [Float]
+    /// For packed activations; grows to what is needed.
+    package var scratch: AlignedBuffer
     private var filledElement: FloatElement?
 
     init(size: Int) throws {
@@ -21,10 +23,12 @@ package struct BenchmarkMemory: ~Copyable {
         let input = try AlignedBuffer(byteCount: count * 4)
         let output = try AlignedBuffer(byteCount: count * 4)
         let codes = try AlignedBuffer(byteCount: count)
+        let scratch = try AlignedBuffer(byteCount: 0)
         self.size = size
         self.input = input
         self.output = output
         self.codes = codes
+        self.scratch = scratch
         scales = [Float](repeating: 0.05, count: max(count / 32, size))
         // Finite in every element type; pages never written would all be one page of zeros.
         self.output.withMutableBytes { bytes in

@@ -4,10 +4,20 @@ extension BenchmarkReport {
         let read = memoryRead.gigabytesPerSecond
         var lines = [
             "\(options.size)x\(options.size), \(options.threadCount) threads; GB/s are those of the"
-                + " floats, median of the runs",
+                + " floats,",
+            "of products those of codes and scales; medians of the runs",
             "memory read \(Self.decimal(read)) GB/s",
             "",
-            Self.line("operation", "format", "element", "variant", "ms", "GB/s", "best", "% read"),
+            Self.line(
+                "operation",
+                "format",
+                "element",
+                "variant",
+                "ms",
+                "GB/s",
+                "GFLOP/s",
+                "% read"
+            ),
         ]
         for result in results {
             lines.append(
@@ -18,7 +28,7 @@ extension BenchmarkReport {
                     result.variant + (result.isSelected ? " *" : ""),
                     Self.decimal(result.medianSeconds * 1e3),
                     Self.decimal(result.gigabytesPerSecond),
-                    Self.decimal(result.bestGigabytesPerSecond),
+                    result.operationCount > 0 ? Self.decimal(result.gigaflops) : "-",
                     Self.decimal(result.gigabytesPerSecond / read * 100)
                 )
             )
@@ -48,7 +58,7 @@ extension BenchmarkReport {
         "element": "\(result.element)", "variant": "\(result.variant)", \
         "selected": \(result.isSelected), "bytes": \(result.byteCount), \
         "runs": \(result.runCount), "median_seconds": \(result.medianSeconds), \
-        "best_seconds": \(result.bestSeconds), "gigabytes_per_second": \(result.gigabytesPerSecond)}
+        "best_seconds": \(result.bestSeconds), "gigaflops": \(result.gigaflops), "gigabytes_per_second": \(result.gigabytesPerSecond)}
         """
     }
 

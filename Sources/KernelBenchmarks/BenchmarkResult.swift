@@ -12,6 +12,8 @@ public struct BenchmarkResult: Hashable, Sendable {
     public let isSelected: Bool
     /// The bytes of floats that a run reads or writes.
     public let byteCount: Int
+    /// Multiplications and additions of a run; 0 where these are not what counts.
+    public let operationCount: Int
     /// How often it ran.
     public let runCount: Int
     /// The median time of a run, in seconds.
@@ -21,6 +23,8 @@ public struct BenchmarkResult: Hashable, Sendable {
 
     /// The bytes of floats per second of the median run, in units of 10⁹.
     public var gigabytesPerSecond: Double { Double(byteCount) / medianSeconds / 1e9 }
+    /// Multiplications and additions per second of the median run, in units of 10⁹.
+    public var gigaflops: Double { Double(operationCount) / medianSeconds / 1e9 }
     /// The bytes of floats per second of the shortest run, in units of 10⁹.
     public var bestGigabytesPerSecond: Double { Double(byteCount) / bestSeconds / 1e9 }
 }

@@ -16,6 +16,7 @@ public enum KernelBenchmark {
             ScaleSearch4BitFamily.self,
             ErrorSumsFamily.self,
             ConvertFloatFamily.self,
+            ProductFamily.self,
         ]
     }
 
@@ -68,6 +69,7 @@ public enum KernelBenchmark {
             variant: row.variant,
             isSelected: row.isSelected,
             byteCount: row.byteCount,
+            operationCount: row.operationCount,
             runCount: seconds.count,
             medianSeconds: Stopwatch.median(seconds),
             bestSeconds: seconds.min() ?? 0

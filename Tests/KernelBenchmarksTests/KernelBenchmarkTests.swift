@@ -22,6 +22,12 @@ import Testing
                 }
             }
         }
+        for variant in Multiply4BitFloat32Kernel.supported.map(\.name) {
+            #expect(names.contains("multiply/nf4/1/float32/\(variant)"))
+        }
+        for variant in Multiply4BitBFloat16Kernel.supported.map(\.name) {
+            #expect(names.contains("multiply/nf4/1/bfloat16/\(variant)"))
+        }
         for variant in Quantize8BitKernel.supported.map(\.name) + ["reference"] {
             #expect(names.contains("quantize/nested/float32/\(variant)"))
             #expect(names.contains("dequantize/nested/float32/\(variant)"))

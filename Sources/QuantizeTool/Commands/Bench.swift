@@ -54,7 +54,7 @@ struct Bench: ToolCommand {
         var table = TextTable(
             columns: [
                 .text("operation"), .text("format"), .text("element"), .text("variant"),
-                .number("ms"), .number("GB/s"), .number("best GB/s"), .number("of reading"),
+                .number("ms"), .number("GB/s"), .number("GFLOP/s"), .number("of reading"),
             ]
         )
         table.rows = measured.results.map { row in
@@ -63,7 +63,7 @@ struct Bench: ToolCommand {
                 row.variant + (row.isSelected ? " (in use)" : ""),
                 Quantity.significant(row.medianSeconds * 1e3, 3),
                 Quantity.significant(row.gigabytesPerSecond, 3),
-                Quantity.significant(row.bestGigabytesPerSecond, 3),
+                row.operationCount > 0 ? Quantity.significant(row.gigaflops, 3) : "-",
                 Quantity.percent(row.gigabytesPerSecond / read),
             ]
         }

@@ -1,0 +1,72 @@
+internal import Machine
+internal import SIMDKernels
+internal import Tensors
+
+/// `multiply`: products of rows of activations with a packed NF4 weight.
+///
+/// The format names the rows. A single row takes its weight from another place of memory each time,
+/// so that it comes from there and not from a cache; with more rows the same weight is used again.
+enum ProductFamily: BenchmarkFamily {
+    private static let blockSize = 64
+
+    static func cases(size: Int) -> [BenchmarkCase] {
+        [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
+            Multiply4BitFloat32Kernel.supported.compactMap { variant($0, rows, size) }
+                + Multiply4BitBFloat16Kernel.supported.compactMap { variant($0, rows, size) }
+        }
+    }
+
+    /// Returns the row of a variant; the generic ones are far too slow for many rows.
+    private static func variant<Kernel: Multiply4BitKernel>(
+        _ kernel: Kernel,
+        _ rows: Int,
+        _ size: Int
+    ) -> BenchmarkCase? {
+        let slow = kernel.name == "generic"
+        guard !slow || rows == 1,
+            let panels = PackedPanels(
+                // A part of the weight, where all of it would take seconds.
+                rowCount: slow ? min(size, 256) : size,
+                columnCount: size,
+                blockSize: blockSize
+            )
+        else { return nil }
+        let codebook = BenchmarkCodebook.nf4.codebook
+        let byteCount = panels.codeByteCount + 4 * panels.scaleCount
+        var turn = 0
+        return BenchmarkCase(
+            operation: "multiply",
+            format: "nf4/\(rows)",
+            element: Kernel.mode == .float32 ? .float32 : .bfloat16,
+            variant: kernel.name,
+            isSelected: kernel.name == Kernel.selected.name,
+            byteCount: byteCount,
+            operationCount: 2 * rows * panels.rowCount * size
+        ) { memory, workers in
+            turn += 1
+            memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {
+                x,
+                codes,
+                scales,
+                y,
+                scratch in
+                do {
+                    try kernel.multiply(
+                        x,
+                        rowCount: rows,
+                        with: panels,
+                        codes: codes,
+                        scales: scales,
+                        values: codebook,
+                        into: &y,
+                        options: ProductOptions(),
+                        scratch: &scratch,
+                        on: workers
+                    )
+                } catch {
+                    preconditionFailure("\(error)")
+                }
+            }
+        }
+    }
+}
