@@ -116,21 +116,30 @@ void qk_unpack_4bit(const uint8_t *packed_codes, size_t n, size_t k, size_t firs
     }
 }
 
+/// Rounds the bits of a float32 to bfloat16, ties to even; a NaN becomes the quiet one.
+static inline uint32_t bf16_bits(uint32_t bits) {
+    uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
+}
+
 void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float_type mode,
                   void *packed) {
     for (size_t row = 0; row < rows; row++) {
         const float *own = x + row * stride;
+        uint32_t *out = (uint32_t *)packed + row;
         if (mode == QK_FLOAT32) {
-            float *out = packed;
-            for (size_t e = 0; e < k; e++)
-                out[e * rows + row] = own[e];
+            for (size_t e = 0; e < k; e++, out += rows)
+                memcpy(out, own + e, sizeof *out);
             continue;
         }
-        uint16_t *out = packed;
-        for (size_t e = 0; e < k; e++) {
-            // Element e of eight is half e / 4 of pair e % 4.
-            size_t dword = e / 8 * 4 + e % 4;
-            qk_store(out + 2 * (dword * rows + row), QK_BFLOAT16, e % 8 / 4, own[e]);
+        for (size_t e = 0; e < k; e += 8) {
+            uint32_t bits[8], pairs[4];
+            memcpy(bits, own + e, sizeof bits);
+            // Four lanes at once, which compilers see.
+            for (size_t pair = 0; pair < 4; pair++)
+                pairs[pair] = bf16_bits(bits[pair]) | bf16_bits(bits[pair + 4]) << 16;
+            for (size_t pair = 0; pair < 4; pair++, out += rows)
+                *out = pairs[pair];
         }
     }
 }

@@ -15,10 +15,11 @@ AVX512 INLINE __m512i rounded_values(const float *values) {
     return _mm512_broadcast_i64x4(narrow_bf16_avx512(bits));
 }
 
-AVX512 INLINE void multiply_bfloat16(const qk_multiply_4bit_arguments *a, int rows) {
+/// `steps`: the group's steps of eight elements, a constant where that is worth code of its own.
+AVX512 INLINE void multiply_groups(const qk_multiply_4bit_arguments *a, int rows, size_t steps) {
     const qk_packed_4bit *w = &a->weight;
     const __m512i values = rounded_values(w->values);
-    const size_t groups = w->k / w->group, steps = w->group / 8;
+    const size_t groups = w->k / w->group;
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
         const uint8_t *codes = w->codes + panel * w->k * 8;
         const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
@@ -28,7 +29,7 @@ AVX512 INLINE void multiply_bfloat16(const qk_multiply_4bit_arguments *a, int ro
         for (size_t g = 0; g < groups; g++) {
             __m512 sums[QK_TILE_ROWS];
             UNROLL for (int row = 0; row < rows; row++) sums[row] = _mm512_setzero_ps();
-            for (size_t step = 0; step < steps; step++) {
+            _Pragma("GCC unroll 2") for (size_t step = 0; step < steps; step++) {
                 _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_T0);
                 __m512i eight = _mm512_loadu_si512(codes);
                 UNROLL for (int i = 0; i < 4; i++) {
@@ -49,6 +50,13 @@ AVX512 INLINE void multiply_bfloat16(const qk_multiply_4bit_arguments *a, int ro
         }
         store_panel(a, panel, totals, rows);
     }
+}
+
+AVX512 INLINE void multiply_bfloat16(const qk_multiply_4bit_arguments *a, int rows) {
+    if (a->weight.group == 64)
+        multiply_groups(a, rows, 8);
+    else
+        multiply_groups(a, rows, a->weight.group / 8);
 }
 
 AVX512 void qk_multiply_4bit_bfloat16_avx512_bf16(const qk_multiply_4bit_arguments *a) {
