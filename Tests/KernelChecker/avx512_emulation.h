@@ -125,6 +125,69 @@ EMULATED __m512i emulated_srai_epi32(__m512i vector, unsigned shift) {
 }
 #define _mm512_srai_epi32 emulated_srai_epi32
 
+// Shifts by a number that the compiler sees only after unrolling.
+#define EMULATE_SHIFT(name, T, N)                                                                  \
+    EMULATED __m512i emulated_##name(__m512i vector, unsigned shift) {                             \
+        T elements[N];                                                                             \
+        memcpy(elements, &vector, sizeof elements);                                                \
+        for (int i = 0; i < N; i++)                                                                \
+            elements[i] >>= shift;                                                                 \
+        memcpy(&vector, elements, sizeof elements);                                                \
+        return vector;                                                                             \
+    }
+EMULATE_SHIFT(srli_epi16, uint16_t, 32)
+EMULATE_SHIFT(srli_epi32, uint32_t, 16)
+#undef _mm512_srli_epi16
+#undef _mm512_srli_epi32
+#define _mm512_srli_epi16 emulated_srli_epi16
+#define _mm512_srli_epi32 emulated_srli_epi32
+
+// One rounding, as the instruction has.
+EMULATED __m512 emulated_fmadd_ps(__m512 a, __m512 b, __m512 c) {
+    float x[16], y[16], z[16];
+    memcpy(x, &a, sizeof x);
+    memcpy(y, &b, sizeof y);
+    memcpy(z, &c, sizeof z);
+    for (int i = 0; i < 16; i++)
+        z[i] = __builtin_fmaf(x[i], y[i], z[i]);
+    memcpy(&c, z, sizeof z);
+    return c;
+}
+#undef _mm512_fmadd_ps
+#define _mm512_fmadd_ps emulated_fmadd_ps
+
+// The products of bfloat16 are exact in float32; how their sums round differs between processors.
+typedef __m512i emulated_m512bh;
+#define __m512bh emulated_m512bh
+EMULATED __m512 emulated_dpbf16_ps(__m512 sum, __m512i a, __m512i b) {
+    float sums[16];
+    uint32_t x[16], y[16];
+    memcpy(sums, &sum, sizeof sums);
+    memcpy(x, &a, sizeof x);
+    memcpy(y, &b, sizeof y);
+    for (int i = 0; i < 16; i++)
+        for (int half = 0; half < 2; half++) {
+            uint32_t bits[2] = {half ? x[i] & 0xffff0000 : x[i] << 16,
+                                half ? y[i] & 0xffff0000 : y[i] << 16};
+            float factors[2];
+            memcpy(factors, bits, sizeof factors);
+            sums[i] += factors[0] * factors[1];
+        }
+    memcpy(&sum, sums, sizeof sums);
+    return sum;
+}
+#undef _mm512_dpbf16_ps
+#define _mm512_dpbf16_ps emulated_dpbf16_ps
+
+EMULATED void emulated_mask_storeu_ps(void *memory, __mmask16 mask, __m512 value) {
+    float elements[16];
+    memcpy(elements, &value, sizeof elements);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            memcpy((float *)memory + i, &elements[i], sizeof(float));
+}
+#define _mm512_mask_storeu_ps emulated_mask_storeu_ps
+
 EMULATED void emulated_stream_si512(void *memory, __m512i value) {
     if ((uintptr_t)memory % 64 != 0)
         __builtin_trap();

@@ -1,5 +1,5 @@
 // Compares every variant of every kernel family that this processor can run with the generic one,
-// bit for bit, on random cases: ragged sizes, all block sizes and types, special values, buffers that
+// bit for bit (products in bfloat16 within a derived bound), on random cases: ragged sizes, all block sizes and types, special values, buffers that
 // end at pages which must not be touched.
 //
 //   kernel_checker [--require NAME]... [--forbid NAME]... [--cases N]
@@ -8,6 +8,7 @@
 // and variant and how many passed and failed; exits with 1 if one failed or a demand is not met.
 
 #include "cases.h"
+#include "products.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,8 @@ int main(int argument_count, char **arguments) {
             if ((variant->features & features) == variant->features)
                 check(maker, &families[f], index, case_count);
     }
+    // A product takes as long as some ten cases of the others.
+    check_products(features, case_count / 10, report);
     printf("%zu passed, %zu failed\n", passed, failed);
     return failed > 0;
 }

@@ -2,6 +2,7 @@
 #define QK_MULTIPLY_4BIT_STORE_H
 
 #include "qk_multiply_4bit.h"
+#include <string.h>
 
 /// Stores the totals of one row of activations and one panel.
 static inline void qk_store_totals(const qk_multiply_4bit_arguments *a, size_t panel, size_t row,
@@ -9,12 +10,17 @@ static inline void qk_store_totals(const qk_multiply_4bit_arguments *a, size_t p
     size_t first = panel * QK_PANEL_ROWS;
     size_t count = a->weight.n - first < QK_PANEL_ROWS ? a->weight.n - first : QK_PANEL_ROWS;
     float *y = a->y + row * a->y_stride + first;
-    for (size_t lane = 0; lane < count; lane++) {
-        float total = totals[lane];
-        if (a->bias)
-            total += a->bias[first + lane];
-        y[lane] = a->accumulates ? y[lane] + total : total;
-    }
+    float results[QK_PANEL_ROWS];
+    memcpy(results, totals, sizeof results);
+    // A loop for each, not a condition in one: compilers would make masked loads of a null pointer
+    // of it, which processors allow and emulators do not.
+    if (a->bias)
+        for (size_t lane = 0; lane < count; lane++)
+            results[lane] += a->bias[first + lane];
+    if (a->accumulates)
+        for (size_t lane = 0; lane < count; lane++)
+            results[lane] += y[lane];
+    memcpy(y, results, count * sizeof *y);
 }
 
 #endif

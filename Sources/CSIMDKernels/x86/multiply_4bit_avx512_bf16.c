@@ -1,6 +1,6 @@
 #pragma STDC FP_CONTRACT OFF
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(AVX512)
 #define AVX512                                                                                     \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512bf16,avx2,f16c")))
 #endif
