@@ -2,7 +2,8 @@ internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
-/// `multiply`: products of rows of activations with a packed NF4 weight.
+/// `multiply`: products of rows of activations with a packed NF4 weight; `gradient`: of rows of
+/// gradients with the weight as it lies.
 ///
 /// The format names the rows. A single row takes its weight from another place of memory each time,
 /// so that it comes from there and not from a cache; with more rows the same weight is used again.
@@ -13,6 +14,7 @@ enum ProductFamily: BenchmarkFamily {
         [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
             Multiply4BitFloat32Kernel.supported.compactMap { variant($0, rows, size) }
                 + Multiply4BitBFloat16Kernel.supported.compactMap { variant($0, rows, size) }
+                + Multiply4BitTransposedKernel.supported.compactMap { transposed($0, rows, size) }
         }
     }
 
@@ -60,6 +62,53 @@ enum ProductFamily: BenchmarkFamily {
                         values: codebook,
                         into: &y,
                         options: ProductOptions(),
+                        scratch: &scratch,
+                        on: workers
+                    )
+                } catch {
+                    preconditionFailure("\(error)")
+                }
+            }
+        }
+    }
+
+    /// Returns the row of a variant of the gradient with respect to the activations.
+    private static func transposed(
+        _ kernel: Multiply4BitTransposedKernel,
+        _ rows: Int,
+        _ size: Int
+    ) -> BenchmarkCase? {
+        guard kernel.name != "generic",
+            let panels = PackedPanels(rowCount: size, columnCount: size, blockSize: blockSize)
+        else { return nil }
+        let codebook = BenchmarkCodebook.nf4.codebook
+        var turn = 0
+        return BenchmarkCase(
+            operation: "gradient",
+            format: "nf4/\(rows)",
+            element: .float32,
+            variant: kernel.name,
+            isSelected: kernel.name == Multiply4BitTransposedKernel.selected.name,
+            byteCount: panels.codeByteCount + 4 * panels.scaleCount,
+            operationCount: 2 * rows * size * size
+        ) { memory, workers in
+            turn += 1
+            memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {
+                dy,
+                codes,
+                scales,
+                dx,
+                scratch in
+                do {
+                    try kernel.multiply(
+                        dy,
+                        rowCount: rows,
+                        with: panels,
+                        codes: codes,
+                        scales: scales,
+                        values: codebook,
+                        into: &dx,
+                        accumulates: false,
                         scratch: &scratch,
                         on: workers
                     )

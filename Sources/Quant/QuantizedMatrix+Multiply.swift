@@ -1,7 +1,63 @@
-internal import CheckpointIO
+public import CheckpointIO
 internal import Machine
-internal import SIMDKernels
-internal import Tensors
+public import SIMDKernels
+public import Tensors
+
+extension QuantizedMatrix {
+    /// Returns `x · Wᵀ`, `[M, N]`: the outputs of a linear layer with this weight for rows of
+    /// activations.
+    ///
+    /// For one product; who makes many keeps a `PreparedWeight` and a `ProductWorkspace`.
+    /// - Parameters:
+    ///   - x: `[M, K]`.
+    ///   - mode: how operands are rounded.
+    ///   - bias: `N` numbers, added to every row.
+    /// - Returns: `[M, N]`.
+    /// - Throws: `limit.memory`.
+    /// - Precondition: `x.columnCount == columnCount`.
+    public func multiplied(
+        by x: Matrix,
+        mode: ComputeMode = .bfloat16,
+        bias: [Float]? = nil
+    ) throws(CheckpointError) -> Matrix {
+        precondition(
+            x.columnCount == columnCount,
+            "\(x.columnCount) activations a row for [\(rowCount), \(columnCount)]"
+        )
+        let weight = try PreparedWeight(self)
+        var workspace = try ProductWorkspace()
+        var y = [Float](repeating: 0, count: x.rowCount * rowCount)
+        try x.elements.withFloatSpan { (x) throws(CheckpointError) in
+            try y.withMutableFloatSpan { (y) throws(CheckpointError) in
+                try weight.multiply(x, into: &y, mode: mode, bias: bias, workspace: &workspace)
+            }
+        }
+        return Matrix(rowCount: x.rowCount, columnCount: rowCount, elements: y)
+    }
+
+    /// Returns `dy · W`, `[M, K]`: the gradient with respect to the activations of `multiplied`.
+    ///
+    /// For one product; who makes many keeps a `PreparedWeight` and a `ProductWorkspace`.
+    /// - Parameter dy: `[M, N]`.
+    /// - Returns: `[M, K]`.
+    /// - Throws: `limit.memory`.
+    /// - Precondition: `dy.columnCount == rowCount`.
+    public func multipliedTransposed(by dy: Matrix) throws(CheckpointError) -> Matrix {
+        precondition(
+            dy.columnCount == rowCount,
+            "\(dy.columnCount) gradients a row for [\(rowCount), \(columnCount)]"
+        )
+        let weight = try PreparedWeight(self)
+        var workspace = try ProductWorkspace()
+        var dx = [Float](repeating: 0, count: dy.rowCount * columnCount)
+        try dy.elements.withFloatSpan { (dy) throws(CheckpointError) in
+            try dx.withMutableFloatSpan { (dx) throws(CheckpointError) in
+                try weight.multiplyTransposed(dy, into: &dx, workspace: &workspace)
+            }
+        }
+        return Matrix(rowCount: dy.rowCount, columnCount: columnCount, elements: dx)
+    }
+}
 
 // Products with weights that cannot be packed: any format, any size, a few rows at a time.
 extension QuantizedMatrix {
@@ -41,6 +97,26 @@ extension QuantizedMatrix {
                 if let bias = options.bias { total += bias[output] }
                 let place = row * outputs + output
                 y[place] = options.accumulates ? y[place] + total : total
+            }
+        }
+    }
+
+    /// Multiplies `dx = dy · W` (+ dx) with dequantized rows of the weight, ascending.
+    func multiplyRowsTransposed(
+        _ dy: Span<Float>,
+        _ rows: Int,
+        into dx: inout MutableSpan<Float>,
+        _ accumulates: Bool
+    ) {
+        let scales = absmax.values
+        if !accumulates { for place in dx.indices { dx[place] = 0 } }
+        for output in 0..<rowCount {
+            let weights = row(output, scales, as: .float32)
+            for row in 0..<rows {
+                let gradient = dy[row * rowCount + output]
+                for column in 0..<columnCount {
+                    dx[row * columnCount + column].addProduct(gradient, weights[column])
+                }
             }
         }
     }

@@ -159,8 +159,6 @@ extension Multiply4BitKernel {
     ) throws(AllocationError) {
         precondition(x.count == rowCount * panels.columnCount, "\(x.count) activations")
         precondition(y.count == rowCount * panels.rowCount, "\(y.count) outputs")
-        precondition(codes.byteCount == panels.codeByteCount, "\(codes.byteCount) bytes of codes")
-        precondition(scales.count == panels.scaleCount, "\(scales.count) scales")
         precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
         guard rowCount > 0 else { return }
         let tileRows = TileRows.count(forRows: rowCount)
@@ -174,31 +172,19 @@ extension Multiply4BitKernel {
         packRows(x, tileRows, panels.columnCount, tileByteCount, byteCount, &scratch, workers)
         scratch.withPrefix(byteCount) { packed in
             unsafe packed.withUnsafeBytes { packed in
-                unsafe codes.withUnsafeBytes { codes in
-                    unsafe scales.withUnsafeBufferPointer { scales in
-                        unsafe values.values.withUnsafeBufferPointer { values in
-                            unsafe y.withUnsafeMutableBufferPointer { y in
-                                let weight = unsafe qk_packed_4bit(
-                                    codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
-                                    scales: scales.baseAddress,
-                                    values: values.baseAddress,
-                                    n: panels.rowCount,
-                                    k: panels.columnCount,
-                                    group: panels.group
-                                )
-                                let product = unsafe PackedProduct(
-                                    weight: weight,
-                                    x: packed.baseAddress,
-                                    y: y.baseAddress,
-                                    bias: options.bias,
-                                    accumulates: options.accumulates,
-                                    rowCount: rowCount,
-                                    tileRows: tileRows,
-                                    tileByteCount: tileByteCount
-                                )
-                                product.run(function, panelCount: panels.panelCount, on: workers)
-                            }
-                        }
+                unsafe withPackedWeight(panels, codes, scales, values) { weight in
+                    unsafe y.withUnsafeMutableBufferPointer { y in
+                        let product = unsafe PackedProduct(
+                            weight: weight,
+                            x: packed.baseAddress,
+                            y: y.baseAddress,
+                            bias: options.bias,
+                            accumulates: options.accumulates,
+                            rowCount: rowCount,
+                            tileRows: tileRows,
+                            tileByteCount: tileByteCount
+                        )
+                        product.run(function, panelCount: panels.panelCount, on: workers)
                     }
                 }
             }
@@ -230,6 +216,37 @@ extension Multiply4BitKernel {
                         into: &packed
                     )
                 }
+            }
+        }
+    }
+}
+
+/// Calls `body` with a packed weight as the C functions take it.
+///
+/// - Precondition: the numbers of bytes and scales are those of the panels.
+@unsafe
+func withPackedWeight(
+    _ panels: PackedPanels,
+    _ codes: RawSpan,
+    _ scales: Span<Float>,
+    _ values: Codebook4Bit,
+    _ body: (qk_packed_4bit) -> Void
+) {
+    precondition(codes.byteCount == panels.codeByteCount, "\(codes.byteCount) bytes of codes")
+    precondition(scales.count == panels.scaleCount, "\(scales.count) scales")
+    unsafe codes.withUnsafeBytes { codes in
+        unsafe scales.withUnsafeBufferPointer { scales in
+            unsafe values.values.withUnsafeBufferPointer { values in
+                unsafe body(
+                    qk_packed_4bit(
+                        codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
+                        scales: scales.baseAddress,
+                        values: values.baseAddress,
+                        n: panels.rowCount,
+                        k: panels.columnCount,
+                        group: panels.group
+                    )
+                )
             }
         }
     }

@@ -74,6 +74,37 @@ static const float *multiply(const product_case *c, qk_multiply_4bit_fn *functio
     return y;
 }
 
+/// Computes the gradient of a case's activations with one variant into a buffer; dy is what y held
+/// in the product, and dx holds x.
+static const float *multiply_transposed(const product_case *c,
+                                        qk_multiply_4bit_transposed_fn *function,
+                                        const guarded_buffer *output) {
+    static _Alignas(64) uint8_t scratch[QK_TRANSPOSED_SCRATCH_BYTES];
+    size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
+    uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 8, 0);
+    float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
+    float *dy = guarded_bytes(&packed_x, c->rows * c->n * 4, 0);
+    float *dx = guarded_bytes(output, c->rows * c->k * 4, 0);
+    qk_pack_4bit(c->codes, c->scales, c->n, c->k, c->block, c->group, 0, panels, codes, scales);
+    memcpy(dy, c->old, c->rows * c->n * 4);
+    memcpy(dx, c->x, c->rows * c->k * 4);
+    for (size_t column = 0; column < c->k; column += QK_COLUMN_TILE) {
+        qk_multiply_4bit_transposed_arguments arguments = {
+            .weight = {codes, scales, c->values, c->n, c->k, c->group},
+            .first_column = column,
+            .dy = dy,
+            .dy_stride = c->n,
+            .rows = c->rows,
+            .dx = dx,
+            .dx_stride = c->k,
+            .accumulates = c->accumulates,
+            .scratch = scratch,
+        };
+        function(&arguments);
+    }
+    return dx;
+}
+
 /// Whether two results agree: in every bit, or as two sums of the same products can differ.
 static int agree(const product_case *c, const float *one, const float *two, qk_float_type mode) {
     if (mode == QK_FLOAT32)
@@ -101,8 +132,8 @@ void check_products(uint32_t features, size_t case_count,
     packed_codes = make_guarded_buffer(CODES);
     packed_scales = make_guarded_buffer(4 * 16 * MOST_INPUTS / 8 * 4);
     packed_x = make_guarded_buffer(QK_TILE_ROWS * MOST_INPUTS * 4);
-    expected = make_guarded_buffer(QK_TILE_ROWS * MOST_OUTPUTS * 4);
-    found = make_guarded_buffer(QK_TILE_ROWS * MOST_OUTPUTS * 4);
+    expected = make_guarded_buffer(QK_TILE_ROWS * MOST_INPUTS * 4);
+    found = make_guarded_buffer(QK_TILE_ROWS * MOST_INPUTS * 4);
     product_case *c = malloc(sizeof *c);
     if (c == NULL)
         abort();
@@ -128,6 +159,25 @@ void check_products(uint32_t features, size_t case_count,
             report(second ? "multiply_4bit bf16" : "multiply_4bit fp32",
                    entries[index].variant.name, case_count, wrong, first_wrong);
         }
+    }
+    size_t count;
+    const qk_multiply_4bit_transposed_entry *entries = qk_multiply_4bit_transposed_entries(&count);
+    for (size_t index = 0; index < count; index++) {
+        if ((entries[index].variant.features & features) != entries[index].variant.features)
+            continue;
+        size_t wrong = 0;
+        uint64_t first_wrong = 0;
+        for (uint64_t seed = 1; seed <= case_count; seed++) {
+            make_product(seed, c);
+            const float *one = multiply_transposed(c, entries[count - 1].function, &expected);
+            const float *two = multiply_transposed(c, entries[index].function, &found);
+            if (memcmp(one, two, c->rows * c->k * 4) != 0) {
+                first_wrong = wrong == 0 ? seed : first_wrong;
+                wrong++;
+            }
+        }
+        report("multiply_4bit transposed", entries[index].variant.name, case_count, wrong,
+               first_wrong);
     }
     free(c);
 }

@@ -8,42 +8,46 @@ import Testing
 /// Products with quantized matrices, as users make them.
 @Suite struct MultiplyTests {
     @Test(arguments: 0..<7) func matchesTheGoldenProducts(number: Int) throws {
-        let file = try Golden.object("matmul4bit.json")
-        let cases = try #require(file["cases"] as? [[String: Any]])
-        let fields = cases[number]
-        let id = try #require(fields["id"] as? String)
-        let tensors = try Golden.tensors("matmul4bit.safetensors")
-        func size(_ key: String) throws -> Int { try #require(fields[key] as? Int) }
-        let (m, k, n) = (try size("M"), try size("K"), try size("N"))
-        func numbers(_ name: String) throws -> [Float] {
-            try #require(tensors["\(id).\(name)"]).widened
-        }
-        let type = try #require(fields["quant_type"] as? String)
-        let format = try #require(QuantizationFormat(rawValue: type))
-        let blockSize = try #require(BlockSize(rawValue: size("blocksize")))
-        let weight = QuantizedMatrix(
-            rowCount: n,
-            columnCount: k,
-            config: QuantizationConfig(format, blockSize: blockSize),
-            dtype: .float32,
-            codes: try #require(tensors["\(id).packed"]).bytes,
-            absmax: .float32(try numbers("absmax_restored"))
+        let golden = try GoldenProduct(number)
+        let x = Matrix(
+            rowCount: golden.m,
+            columnCount: golden.k,
+            elements: try golden.numbers("x")
         )
-        let x = Matrix(rowCount: m, columnCount: k, elements: try numbers("x"))
-        let expected = try #require(tensors["\(id).ref_out_f64"]).doubles
+        let expected = try golden.doubles("ref_out_f64")
         let largest = expected.map(\.magnitude).max() ?? 0
-        let dtype = try #require(fields["dtype"] as? String)
         for mode in ComputeMode.allCases {
-            let y = try weight.multiplied(by: x, mode: mode, bias: numbers("bias"))
+            let y = try golden.weight.multiplied(by: x, mode: mode, bias: golden.numbers("bias"))
             for (found, expected) in zip(y.elements, expected) {
                 let error = (Double(found) - expected).magnitude
                 // The tolerances of the golden file; rounding both operands to bfloat16, or the
                 // weight as the reference does for half types, is within those of the half types.
-                switch (mode, dtype) {
+                switch (mode, golden.dtype) {
                 case (.float32, "f32"): #expect(error <= 1e-5 + 1e-5 * expected.magnitude)
                 case (.float32, "f16"): #expect(error <= 0x1p-9 * largest)
                 default: #expect(error <= 0x1p-7 * largest)
                 }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<7) func gradientsMatchTheGoldenOnes(number: Int) throws {
+        let golden = try GoldenProduct(number)
+        let dy = Matrix(
+            rowCount: golden.m,
+            columnCount: golden.n,
+            elements: try golden.numbers("grad_out")
+        )
+        let expected = try golden.doubles("ref_grad_x_f64")
+        let largest = expected.map(\.magnitude).max() ?? 0
+        let dx = try golden.weight.multipliedTransposed(by: dy)
+        #expect(dx.elements.count == expected.count)
+        for (found, expected) in zip(dx.elements, expected) {
+            let error = (Double(found) - expected).magnitude
+            switch golden.dtype {
+            case "f32": #expect(error <= 1e-5 + 1e-5 * expected.magnitude)
+            case "f16": #expect(error <= 0x1p-9 * largest)
+            default: #expect(error <= 0x1p-7 * largest)
             }
         }
     }
@@ -77,6 +81,20 @@ import Testing
                     #expect((Double(y[row, column]) - sum).magnitude <= bound)
                 }
             }
+            let dy = matrix(m, n)
+            let dx = try weight.multipliedTransposed(by: dy)
+            #expect((dx.rowCount, dx.columnCount) == (m, k))
+            for row in 0..<m {
+                for column in 0..<k {
+                    let products = (0..<n).map {
+                        Double(dy[row, $0]) * Double(dequantized[$0, column])
+                    }
+                    let bound =
+                        Double(n) * 0x1p-24 * products.map(\.magnitude).reduce(0, +)
+                    let error = (Double(dx[row, column]) - products.reduce(0, +)).magnitude
+                    #expect(error <= bound)
+                }
+            }
         }
     }
 
@@ -106,6 +124,48 @@ import Testing
         #expect(throws: CheckpointError.self) {
             try PreparedWeight(quantized, budget: MemoryBudget(limitByteCount: 1000))
         }
+    }
+}
+
+/// A case of `matmul4bit`: a weight, activations and what the reference computes with them.
+private struct GoldenProduct {
+    let m: Int
+    let n: Int
+    let k: Int
+    let dtype: String
+    let weight: QuantizedMatrix
+    private let id: String
+    private let tensors: [String: GoldenTensor]
+
+    init(_ number: Int) throws {
+        let file = try Golden.object("matmul4bit.json")
+        let cases = try #require(file["cases"] as? [[String: Any]])
+        let fields = cases[number]
+        let id = try #require(fields["id"] as? String)
+        let tensors = try Golden.tensors("matmul4bit.safetensors")
+        func size(_ key: String) throws -> Int { try #require(fields[key] as? Int) }
+        let type = try #require(fields["quant_type"] as? String)
+        let format = try #require(QuantizationFormat(rawValue: type))
+        let blockSize = try #require(BlockSize(rawValue: size("blocksize")))
+        (m, k, n) = (try size("M"), try size("K"), try size("N"))
+        dtype = try #require(fields["dtype"] as? String)
+        weight = QuantizedMatrix(
+            rowCount: n,
+            columnCount: k,
+            config: QuantizationConfig(format, blockSize: blockSize),
+            dtype: .float32,
+            codes: try #require(tensors["\(id).packed"]).bytes,
+            absmax: .float32(try #require(tensors["\(id).absmax_restored"]).widened)
+        )
+        (self.id, self.tensors) = (id, tensors)
+    }
+
+    func numbers(_ name: String) throws -> [Float] {
+        try #require(tensors["\(id).\(name)"]).widened
+    }
+
+    func doubles(_ name: String) throws -> [Double] {
+        try #require(tensors["\(id).\(name)"]).doubles
     }
 }
 

@@ -6,97 +6,13 @@ import Testing
 
 /// Products on packed 4-bit weights: every variant at ragged sizes, buffers ending at guard pages.
 @Suite struct Multiply4BitKernelTests {
-    /// A weight, activations and what their product has to be.
-    struct Case: CustomTestStringConvertible {
-        let rows: Int
-        let outputs: Int
-        let inputs: Int
-        let blockSize: Int
-
-        var testDescription: String { "\(rows) x \(outputs) x \(inputs), blocks of \(blockSize)" }
-    }
-
-    /// One row to several tiles; outputs around the 16 of a panel; blocks that are rows' parts, that
-    /// rows are a part of, and that cross the ends of rows.
-    static let cases: [Case] = [
-        Case(rows: 1, outputs: 1, inputs: 8, blockSize: 32),
-        Case(rows: 1, outputs: 15, inputs: 64, blockSize: 64),
-        Case(rows: 2, outputs: 16, inputs: 128, blockSize: 64),
-        Case(rows: 3, outputs: 17, inputs: 96, blockSize: 64),
-        Case(rows: 5, outputs: 31, inputs: 192, blockSize: 128),
-        Case(rows: 7, outputs: 33, inputs: 40, blockSize: 32),
-        Case(rows: 13, outputs: 48, inputs: 64, blockSize: 4096),
-        Case(rows: 14, outputs: 20, inputs: 64, blockSize: 32),
-        Case(rows: 15, outputs: 65, inputs: 72, blockSize: 64),
-        Case(rows: 29, outputs: 40, inputs: 128, blockSize: 64),
-    ]
-
     private let codebook = TestCodebook.shuffled.codebook
-
-    /// The operands of a case.
-    private struct Operands {
-        let x: [Float]
-        let codes: [UInt8]
-        let scales: [Float]
-        let panels: PackedPanels
-        let packedCodes: [UInt8]
-        let packedScales: [Float]
-
-        init(_ sizes: Case) throws {
-            var generator = SeededGenerator(seed: UInt64(sizes.rows * 31 + sizes.outputs))
-            let count = sizes.outputs * sizes.inputs
-            let x = (0..<sizes.rows * sizes.inputs).map { _ in
-                Float.random(in: -2...2, using: &generator)
-            }
-            let codes = (0..<count).map { _ in UInt8.random(in: 0..<16, using: &generator) }
-            let scales = (0..<(count + sizes.blockSize - 1) / sizes.blockSize).map { _ in
-                Float.random(in: -0.5...1.5, using: &generator)
-            }
-            let panels = try #require(
-                PackedPanels(
-                    rowCount: sizes.outputs,
-                    columnCount: sizes.inputs,
-                    blockSize: sizes.blockSize
-                )
-            )
-            let bytes = stride(from: 0, to: count, by: 2).map { codes[$0] << 4 | codes[$0 + 1] }
-            var packedCodes = [UInt8](repeating: 0xFF, count: panels.codeByteCount)
-            var packedScales = [Float](repeating: .nan, count: panels.scaleCount)
-            bytes.withUnsafeBytes { bytes in
-                scales.withFloatSpan { scales in
-                    packedCodes.withUnsafeMutableBytes { codes in
-                        packedScales.withMutableFloatSpan { packedScales in
-                            var codeSpan = codes.mutableBytes
-                            panels.pack(
-                                codes: bytes.bytes,
-                                scales: scales,
-                                blockSize: sizes.blockSize,
-                                into: &codeSpan,
-                                &packedScales
-                            )
-                        }
-                    }
-                }
-            }
-            // Back again, to the byte.
-            var canonical = [UInt8](repeating: 0xFF, count: bytes.count)
-            packedCodes.withUnsafeBytes { packed in
-                canonical.withUnsafeMutableBytes { canonical in
-                    var span = canonical.mutableBytes
-                    panels.unpack(packed.bytes, into: &span)
-                }
-            }
-            #expect(canonical == bytes)
-            (self.x, self.codes, self.scales, self.panels) = (x, codes, scales, panels)
-            (self.packedCodes, self.packedScales) = (packedCodes, packedScales)
-        }
-    }
 
     /// Multiplies with buffers that end at guard pages.
     private func multiply(
         _ kernel: some Multiply4BitKernel,
-        _ sizes: Case,
-        _ operands: Operands,
+        _ sizes: ProductCase,
+        _ operands: ProductOperands,
         options: ProductOptions = ProductOptions(),
         old: [Float] = [],
         threadCount: Int = 2
@@ -127,8 +43,8 @@ import Testing
         return Array(outputs)
     }
 
-    private func check(_ kernel: some Multiply4BitKernel, _ sizes: Case) throws {
-        let operands = try Operands(sizes)
+    private func check(_ kernel: some Multiply4BitKernel, _ sizes: ProductCase) throws {
+        let operands = try ProductOperands(sizes)
         let expected = ReferenceMultiply4Bit.multiply(
             operands.x,
             codes: operands.codes,
@@ -150,18 +66,21 @@ import Testing
         }
     }
 
-    @Test(arguments: Multiply4BitFloat32Kernel.supported, cases)
-    func float32MatchesTheReference(kernel: Multiply4BitFloat32Kernel, sizes: Case) throws {
+    @Test(arguments: Multiply4BitFloat32Kernel.supported, ProductCase.cases)
+    func float32MatchesTheReference(kernel: Multiply4BitFloat32Kernel, sizes: ProductCase) throws {
         try check(kernel, sizes)
     }
 
-    @Test(arguments: Multiply4BitBFloat16Kernel.supported, cases)
-    func bfloat16MatchesTheReference(kernel: Multiply4BitBFloat16Kernel, sizes: Case) throws {
+    @Test(arguments: Multiply4BitBFloat16Kernel.supported, ProductCase.cases)
+    func bfloat16MatchesTheReference(kernel: Multiply4BitBFloat16Kernel, sizes: ProductCase) throws
+    {
         try check(kernel, sizes)
     }
 
-    @Test(arguments: cases) func float32GivesTheSameBitsEverywhere(sizes: Case) throws {
-        let operands = try Operands(sizes)
+    @Test(arguments: ProductCase.cases) func float32GivesTheSameBitsEverywhere(sizes: ProductCase)
+        throws
+    {
+        let operands = try ProductOperands(sizes)
         var results: Set<[UInt32]> = []
         for kernel in Multiply4BitFloat32Kernel.supported {
             for threadCount in [1, 2, 7] {
@@ -174,8 +93,8 @@ import Testing
 
     @Test(arguments: Multiply4BitBFloat16Kernel.supported)
     func bfloat16GivesTheSameBitsForAnyThreads(kernel: Multiply4BitBFloat16Kernel) throws {
-        for sizes in Self.cases {
-            let operands = try Operands(sizes)
+        for sizes in ProductCase.cases {
+            let operands = try ProductOperands(sizes)
             let results = try [1, 2, 7].map {
                 try multiply(kernel, sizes, operands, threadCount: $0).map(\.bitPattern)
             }
@@ -185,8 +104,8 @@ import Testing
 
     @Test func addsBiasAndOldOutputs() throws {
         func check(_ kernel: some Multiply4BitKernel) throws {
-            for sizes in Self.cases {
-                let operands = try Operands(sizes)
+            for sizes in ProductCase.cases {
+                let operands = try ProductOperands(sizes)
                 let plain = try multiply(kernel, sizes, operands)
                 var options = ProductOptions()
                 options.bias = (0..<sizes.outputs).map { Float($0) / 8 - 1 }

@@ -1,0 +1,159 @@
+public import CheckpointIO
+public import Machine
+public import SIMDKernels
+internal import Tensors
+
+/// Scratch memory for products: kept by whoever makes many of them, so that none allocates.
+public struct ProductWorkspace: ~Copyable {
+    var scratch: AlignedBuffer
+
+    /// Makes an empty workspace; it grows with the first products.
+    /// - Throws: `limit.memory`.
+    public init() throws(CheckpointError) {
+        scratch = try AlignedBuffer.allocate(byteCount: 0)
+    }
+}
+
+extension PreparedWeight {
+    /// Multiplies: `y = x · Wᵀ` (+ bias) (+ y).
+    ///
+    /// The result has the same bits for any number of threads. With a packed weight, `.bfloat16`
+    /// rounds activations and values of codes and sums in float32; each sum is within `K + 2`
+    /// roundings of float32 of the exact one of its operands. `.float32` rounds nothing but the sums.
+    /// - Parameters:
+    ///   - x: `M` rows of `K` activations, row by row.
+    ///   - y: receives `M` rows of `N` numbers.
+    ///   - mode: how operands are rounded.
+    ///   - bias: `N` numbers, added to every row.
+    ///   - accumulates: whether the result is added to what `y` holds.
+    ///   - workspace: scratch memory.
+    ///   - workers: the threads.
+    /// - Throws: `limit.memory` if the workspace cannot grow.
+    /// - Precondition: the counts fit.
+    public func multiply(
+        _ x: Span<Float>,
+        into y: inout MutableSpan<Float>,
+        mode: ComputeMode = .bfloat16,
+        bias: [Float]? = nil,
+        accumulates: Bool = false,
+        workspace: inout ProductWorkspace,
+        on workers: WorkerPool = .shared()
+    ) throws(CheckpointError) {
+        let rows = columnCount == 0 ? y.count / max(rowCount, 1) : x.count / columnCount
+        precondition(
+            x.count == rows * columnCount && y.count == rows * rowCount,
+            "\(x.count) activations and \(y.count) outputs for [\(rowCount), \(columnCount)]"
+        )
+        var options = ProductOptions()
+        options.bias = bias
+        options.accumulates = accumulates
+        switch storage {
+        case .packed(let packed):
+            do throws(AllocationError) {
+                try packed.multiply(x, rows, into: &y, mode, options, &workspace, workers)
+            } catch {
+                throw CheckpointError(error)
+            }
+        case .canonical(let weight):
+            try weight.multiplyRows(x, rows, into: &y, mode, options, workers)
+        }
+    }
+
+    /// Multiplies with the weight as it lies: `dx = dy · W` (+ dx), the gradient with respect to the
+    /// activations of `multiply`.
+    ///
+    /// The result has the same bits for any number of threads. Elements of the weight are rounded to
+    /// float32, as dequantizing does; each sum is within `N` roundings of float32 of the exact one.
+    /// - Parameters:
+    ///   - dy: `M` rows of `N` gradients, row by row.
+    ///   - dx: receives `M` rows of `K` numbers.
+    ///   - accumulates: whether the result is added to what `dx` holds.
+    ///   - workspace: scratch memory.
+    ///   - workers: the threads.
+    /// - Throws: `limit.memory` if the workspace cannot grow.
+    /// - Precondition: the counts fit.
+    public func multiplyTransposed(
+        _ dy: Span<Float>,
+        into dx: inout MutableSpan<Float>,
+        accumulates: Bool = false,
+        workspace: inout ProductWorkspace,
+        on workers: WorkerPool = .shared()
+    ) throws(CheckpointError) {
+        let rows = rowCount == 0 ? dx.count / max(columnCount, 1) : dy.count / rowCount
+        precondition(
+            dy.count == rows * rowCount && dx.count == rows * columnCount,
+            "\(dy.count) gradients and \(dx.count) results for [\(rowCount), \(columnCount)]"
+        )
+        switch storage {
+        case .packed(let packed):
+            do throws(AllocationError) {
+                try packed.multiplyTransposed(dy, rows, into: &dx, accumulates, &workspace, workers)
+            } catch {
+                throw CheckpointError(error)
+            }
+        case .canonical(let weight):
+            weight.multiplyRowsTransposed(dy, rows, into: &dx, accumulates)
+        }
+    }
+}
+
+extension PreparedWeight.PackedCodes {
+    fileprivate func multiply(
+        _ x: Span<Float>,
+        _ rows: Int,
+        into y: inout MutableSpan<Float>,
+        _ mode: ComputeMode,
+        _ options: ProductOptions,
+        _ workspace: inout ProductWorkspace,
+        _ workers: WorkerPool
+    ) throws(AllocationError) {
+        func run(_ kernel: some Multiply4BitKernel) throws(AllocationError) {
+            try codes.withBytes { (codes) throws(AllocationError) in
+                try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+                    try kernel.multiply(
+                        x,
+                        rowCount: rows,
+                        with: panels,
+                        codes: codes,
+                        scales: scales,
+                        values: values,
+                        into: &y,
+                        options: options,
+                        scratch: &workspace.scratch,
+                        on: workers
+                    )
+                }
+            }
+        }
+        switch mode {
+        case .float32: try run(Multiply4BitFloat32Kernel.selected)
+        case .bfloat16: try run(Multiply4BitBFloat16Kernel.selected)
+        }
+    }
+
+    fileprivate func multiplyTransposed(
+        _ dy: Span<Float>,
+        _ rows: Int,
+        into dx: inout MutableSpan<Float>,
+        _ accumulates: Bool,
+        _ workspace: inout ProductWorkspace,
+        _ workers: WorkerPool
+    ) throws(AllocationError) {
+        try codes.withBytes { (codes) throws(AllocationError) in
+            try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+                try Multiply4BitTransposedKernel.selected.multiply(
+                    dy,
+                    rowCount: rows,
+                    with: panels,
+                    codes: codes,
+                    scales: scales,
+                    values: values,
+                    into: &dx,
+                    accumulates: accumulates,
+                    scratch: &workspace.scratch,
+                    on: workers
+                )
+            }
+        }
+    }
+}
