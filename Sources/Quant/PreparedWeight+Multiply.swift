@@ -1,7 +1,7 @@
 public import CheckpointIO
 public import Machine
 public import SIMDKernels
-internal import Tensors
+public import Tensors
 
 /// Scratch memory for products: kept by whoever makes many of them, so that none allocates.
 public struct ProductWorkspace: ~Copyable {
@@ -57,6 +57,34 @@ extension PreparedWeight {
         case .canonical(let weight):
             try weight.multiplyRows(x, rows, into: &y, mode, options, workers)
         }
+    }
+
+    /// Returns `x · Wᵀ` (+ bias), `[M, N]`; see `multiply`.
+    /// - Parameters:
+    ///   - x: `[M, K]`.
+    ///   - mode: how operands are rounded.
+    ///   - bias: `N` numbers, added to every row.
+    ///   - workspace: scratch memory.
+    /// - Returns: `[M, N]`.
+    /// - Throws: `limit.memory` if the workspace cannot grow.
+    /// - Precondition: `x.columnCount == columnCount`.
+    public func multiplied(
+        by x: Matrix,
+        mode: ComputeMode = .bfloat16,
+        bias: [Float]? = nil,
+        workspace: inout ProductWorkspace
+    ) throws(CheckpointError) -> Matrix {
+        precondition(
+            x.columnCount == columnCount,
+            "\(x.columnCount) activations a row for [\(rowCount), \(columnCount)]"
+        )
+        var y = [Float](repeating: 0, count: x.rowCount * rowCount)
+        try x.elements.withFloatSpan { (x) throws(CheckpointError) in
+            try y.withMutableFloatSpan { (y) throws(CheckpointError) in
+                try multiply(x, into: &y, mode: mode, bias: bias, workspace: &workspace)
+            }
+        }
+        return Matrix(rowCount: x.rowCount, columnCount: rowCount, elements: y)
     }
 
     /// Multiplies with the weight as it lies: `dx = dy · W` (+ dx), the gradient with respect to the

@@ -20,19 +20,9 @@ extension QuantizedMatrix {
         mode: ComputeMode = .bfloat16,
         bias: [Float]? = nil
     ) throws(CheckpointError) -> Matrix {
-        precondition(
-            x.columnCount == columnCount,
-            "\(x.columnCount) activations a row for [\(rowCount), \(columnCount)]"
-        )
         let weight = try PreparedWeight(self)
         var workspace = try ProductWorkspace()
-        var y = [Float](repeating: 0, count: x.rowCount * rowCount)
-        try x.elements.withFloatSpan { (x) throws(CheckpointError) in
-            try y.withMutableFloatSpan { (y) throws(CheckpointError) in
-                try weight.multiply(x, into: &y, mode: mode, bias: bias, workspace: &workspace)
-            }
-        }
-        return Matrix(rowCount: x.rowCount, columnCount: rowCount, elements: y)
+        return try weight.multiplied(by: x, mode: mode, bias: bias, workspace: &workspace)
     }
 
     /// Returns `dy · W`, `[M, K]`: the gradient with respect to the activations of `multiplied`.

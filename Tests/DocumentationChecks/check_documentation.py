@@ -34,6 +34,7 @@ SLOW = {
     "swift test --sanitize=thread": "builds everything anew",
     "cd Benchmarks && swift run -c release": "measures for minutes",
     "python3 Benchmarks/measure_convert.py": "measures for minutes",
+    ".build/peers/bin/python Benchmarks/beside_products.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/measure_perplexity.py": "measures for minutes",
 }
 LANGUAGES = {"sh", "swift", "python", "text"}
