@@ -15,19 +15,11 @@ import Testing
             elements: try golden.numbers("x")
         )
         let expected = try golden.doubles("ref_out_f64")
-        let largest = expected.map(\.magnitude).max() ?? 0
         for mode in ComputeMode.allCases {
             let y = try golden.weight.multiplied(by: x, mode: mode, bias: golden.numbers("bias"))
-            for (found, expected) in zip(y.elements, expected) {
-                let error = (Double(found) - expected).magnitude
-                // The tolerances of the golden file; rounding both operands to bfloat16, or the
-                // weight as the reference does for half types, is within those of the half types.
-                switch (mode, golden.dtype) {
-                case (.float32, "f32"): #expect(error <= 1e-5 + 1e-5 * expected.magnitude)
-                case (.float32, "f16"): #expect(error <= 0x1p-9 * largest)
-                default: #expect(error <= 0x1p-7 * largest)
-                }
-            }
+            // Rounding both operands to bfloat16, or the weight as the reference does for half types,
+            // is within the tolerances of the half types.
+            try golden.check(y.elements, expected, as: mode == .float32 ? golden.dtype : "bf16")
         }
     }
 
@@ -39,17 +31,8 @@ import Testing
             elements: try golden.numbers("grad_out")
         )
         let expected = try golden.doubles("ref_grad_x_f64")
-        let largest = expected.map(\.magnitude).max() ?? 0
         let dx = try golden.weight.multipliedTransposed(by: dy)
-        #expect(dx.elements.count == expected.count)
-        for (found, expected) in zip(dx.elements, expected) {
-            let error = (Double(found) - expected).magnitude
-            switch golden.dtype {
-            case "f32": #expect(error <= 1e-5 + 1e-5 * expected.magnitude)
-            case "f16": #expect(error <= 0x1p-9 * largest)
-            default: #expect(error <= 0x1p-7 * largest)
-            }
-        }
+        try golden.check(dx.elements, expected, as: golden.dtype)
     }
 
     /// Every format, packed or not, against the product of the dequantized matrix.
@@ -162,6 +145,20 @@ private struct GoldenProduct {
 
     func numbers(_ name: String) throws -> [Float] {
         try #require(tensors["\(id).\(name)"]).widened
+    }
+
+    /// Compares results with the tolerances of the golden file for a type.
+    func check(_ found: [Float], _ expected: [Double], as dtype: String) throws {
+        try #require(found.count == expected.count)
+        let largest = expected.map(\.magnitude).max() ?? 0
+        for (found, expected) in zip(found, expected) {
+            let error = (Double(found) - expected).magnitude
+            switch dtype {
+            case "f32": #expect(error <= 1e-5 + 1e-5 * expected.magnitude)
+            case "f16": #expect(error <= 0x1p-9 * largest)
+            default: #expect(error <= 0x1p-7 * largest)
+            }
+        }
     }
 
     func doubles(_ name: String) throws -> [Double] {

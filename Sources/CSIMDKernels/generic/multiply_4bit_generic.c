@@ -1,82 +1,73 @@
 #pragma STDC FP_CONTRACT OFF
 
+#include "code_4bit.h"
 #include "float_convert.h"
 #include "multiply_4bit_store.h"
 #include <math.h>
 #include <string.h>
 
-/// The value of element `e` of eight in a lane's dword: even elements are high nibbles.
-static inline float value_of(const qk_packed_4bit *w, const uint8_t *dword, size_t e) {
-    unsigned code = e % 2 ? dword[e / 2] & 15 : dword[e / 2] >> 4;
-    return w->values[code];
+/// Rounds the bits of a float32 to bfloat16, ties to even; a NaN becomes the quiet one. Without a
+/// branch, so that compilers see several lanes at once.
+static inline uint32_t bf16_bits(uint32_t bits) {
+    uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
+}
+
+/// Adds the products of eight elements, from `k` on, of one row of the weight and of activations.
+typedef float add_eight_fn(const qk_multiply_4bit_arguments *a, const float *values,
+                           const uint8_t *dword, size_t k, size_t row, float sum);
+
+static inline float add_eight_float32(const qk_multiply_4bit_arguments *a, const float *values,
+                                      const uint8_t *dword, size_t k, size_t row, float sum) {
+    const float *x = a->x;
+    for (size_t i = 0; i < 8; i++) {
+        size_t e = i ^ 1;
+        sum = fmaf(values[qk_code_at(dword, e)], x[(k + e) * a->rows + row], sum);
+    }
+    return sum;
+}
+
+static inline float add_eight_bfloat16(const qk_multiply_4bit_arguments *a, const float *values,
+                                       const uint8_t *dword, size_t k, size_t row, float sum) {
+    for (size_t pair = 0; pair < 4; pair++) {
+        size_t place = 2 * ((k / 2 + pair) * a->rows + row);
+        sum += values[qk_code_at(dword, pair)] * qk_load(a->x, QK_BFLOAT16, place);
+        sum += values[qk_code_at(dword, pair + 4)] * qk_load(a->x, QK_BFLOAT16, place + 1);
+    }
+    return sum;
+}
+
+static inline void multiply(const qk_multiply_4bit_arguments *a, const float *values,
+                            add_eight_fn *add_eight) {
+    const qk_packed_4bit *w = &a->weight;
+    size_t groups = w->k / w->group;
+    for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
+        const uint8_t *codes = w->codes + panel * w->k * 8;
+        const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
+        for (size_t row = 0; row < a->rows; row++) {
+            float totals[QK_PANEL_ROWS] = {0};
+            for (size_t lane = 0; lane < QK_PANEL_ROWS; lane++) {
+                for (size_t g = 0; g < groups; g++) {
+                    float sum = 0;
+                    for (size_t k = g * w->group; k < (g + 1) * w->group; k += 8)
+                        sum = add_eight(a, values, codes + k * 8 + lane * 4, k, row, sum);
+                    totals[lane] = fmaf(sum, scales[g * QK_PANEL_ROWS + lane], totals[lane]);
+                }
+            }
+            qk_store_totals(a, panel, row, totals);
+        }
+    }
 }
 
 void qk_multiply_4bit_float32_generic(const qk_multiply_4bit_arguments *a) {
-    const qk_packed_4bit *w = &a->weight;
-    size_t groups = w->k / w->group;
-    const float *x = a->x;
-    for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
-        const uint8_t *codes = w->codes + panel * w->k * 8;
-        const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
-        for (size_t row = 0; row < a->rows; row++) {
-            float totals[QK_PANEL_ROWS] = {0};
-            for (size_t lane = 0; lane < QK_PANEL_ROWS; lane++) {
-                for (size_t g = 0; g < groups; g++) {
-                    float sum = 0;
-                    for (size_t k = g * w->group; k < (g + 1) * w->group; k += 8) {
-                        const uint8_t *dword = codes + k * 8 + lane * 4;
-                        for (size_t i = 0; i < 8; i++) {
-                            size_t e = i ^ 1;
-                            sum = fmaf(value_of(w, dword, e), x[(k + e) * a->rows + row], sum);
-                        }
-                    }
-                    totals[lane] = fmaf(sum, scales[g * QK_PANEL_ROWS + lane], totals[lane]);
-                }
-            }
-            qk_store_totals(a, panel, row, totals);
-        }
-    }
-}
-
-static inline float rounded_bf16(float value) {
-    uint16_t half;
-    qk_store(&half, QK_BFLOAT16, 0, value);
-    return qk_load(&half, QK_BFLOAT16, 0);
+    multiply(a, a->weight.values, add_eight_float32);
 }
 
 void qk_multiply_4bit_bfloat16_generic(const qk_multiply_4bit_arguments *a) {
-    const qk_packed_4bit *w = &a->weight;
-    size_t groups = w->k / w->group;
     float values[16];
     for (size_t code = 0; code < 16; code++)
-        values[code] = rounded_bf16(w->values[code]);
-    qk_packed_4bit rounded = *w;
-    rounded.values = values;
-    const uint16_t *x = a->x;
-    for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
-        const uint8_t *codes = w->codes + panel * w->k * 8;
-        const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
-        for (size_t row = 0; row < a->rows; row++) {
-            float totals[QK_PANEL_ROWS] = {0};
-            for (size_t lane = 0; lane < QK_PANEL_ROWS; lane++) {
-                for (size_t g = 0; g < groups; g++) {
-                    float sum = 0;
-                    for (size_t k = g * w->group; k < (g + 1) * w->group; k += 8) {
-                        const uint8_t *dword = codes + k * 8 + lane * 4;
-                        for (size_t pair = 0; pair < 4; pair++) {
-                            const uint16_t *two = x + 2 * ((k / 2 + pair) * a->rows + row);
-                            float low = qk_load(two, QK_BFLOAT16, 0);
-                            float high = qk_load(two, QK_BFLOAT16, 1);
-                            sum += value_of(&rounded, dword, pair) * low;
-                            sum += value_of(&rounded, dword, pair + 4) * high;
-                        }
-                    }
-                    totals[lane] = fmaf(sum, scales[g * QK_PANEL_ROWS + lane], totals[lane]);
-                }
-            }
-            qk_store_totals(a, panel, row, totals);
-        }
-    }
+        values[code] = qk_float_of(bf16_bits(qk_bits_of(a->weight.values[code])) << 16);
+    multiply(a, values, add_eight_bfloat16);
 }
 
 // MARK: Packing
@@ -116,12 +107,6 @@ void qk_unpack_4bit(const uint8_t *packed_codes, size_t n, size_t k, size_t firs
     }
 }
 
-/// Rounds the bits of a float32 to bfloat16, ties to even; a NaN becomes the quiet one.
-static inline uint32_t bf16_bits(uint32_t bits) {
-    uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
-}
-
 void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float_type mode,
                   void *packed) {
     for (size_t row = 0; row < rows; row++) {
@@ -135,7 +120,6 @@ void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float
         for (size_t e = 0; e < k; e += 8) {
             uint32_t bits[8], pairs[4];
             memcpy(bits, own + e, sizeof bits);
-            // Four lanes at once, which compilers see.
             for (size_t pair = 0; pair < 4; pair++)
                 pairs[pair] = bf16_bits(bits[pair]) | bf16_bits(bits[pair + 4]) << 16;
             for (size_t pair = 0; pair < 4; pair++, out += rows)

@@ -9,6 +9,8 @@
 /// Compiles a function for QK_FEATURE_AVX2. FMA is left out, so that no compiler fuses what a
 /// formula rounds twice.
 #define AVX2 __attribute__((target("avx2,f16c")))
+/// With FMA, where a formula says it.
+#define AVX2_FMA __attribute__((target("avx2,fma,f16c")))
 #define INLINE static inline __attribute__((always_inline))
 
 /// Returns eight elements as float32.
@@ -19,6 +21,14 @@ AVX2 INLINE __m256 load_avx2(const char *input, qk_float_type type) {
     if (type == QK_FLOAT16)
         return _mm256_cvtph_ps(words);
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(words), 16));
+}
+
+/// Looks up a table of 16 values with the low 4 bits of an index: two look-ups of eight, chosen by
+/// the highest of the 4.
+AVX2 INLINE __m256 look_up_avx2(__m256 low, __m256 high, __m256i index) {
+    __m256 bit3 = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index),
+                            _mm256_permutevar8x32_ps(high, index), bit3);
 }
 
 /// Stores 32 bytes, past the caches if `streaming`; the address must then be a multiple of 32.

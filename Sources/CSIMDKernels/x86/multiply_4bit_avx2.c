@@ -5,19 +5,10 @@
 
 #if defined(__x86_64__)
 
-#define AVX2_FMA __attribute__((target("avx2,fma,f16c")))
 #define UNROLL _Pragma("GCC unroll 8")
 
 /// As many rows as have sums and totals of 16 lanes in registers.
 enum { ROWS = 3 };
-
-/// Nibble `i` of eight dwords as values: two look-ups of eight, chosen by the highest bit.
-AVX2_FMA INLINE __m256 look_up(__m256i eight, int i, __m256 low, __m256 high) {
-    __m256i index = _mm256_srli_epi32(eight, 4 * i);
-    __m256 sign = _mm256_castsi256_ps(_mm256_slli_epi32(eight, 28 - 4 * i));
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index),
-                            _mm256_permutevar8x32_ps(high, index), sign);
-}
 
 /// `rows` rows of activations, from `first` on, and one panel.
 AVX2_FMA INLINE void multiply_panel(const qk_multiply_4bit_arguments *a, size_t panel, size_t first,
@@ -39,7 +30,8 @@ AVX2_FMA INLINE void multiply_panel(const qk_multiply_4bit_arguments *a, size_t 
             __m256i front = _mm256_loadu_si256((const __m256i *)codes);
             __m256i back = _mm256_loadu_si256((const __m256i *)(codes + 32));
             UNROLL for (int i = 0; i < 8; i++) {
-                __m256 one = look_up(front, i, low, high), two = look_up(back, i, low, high);
+                __m256 one = look_up_avx2(low, high, _mm256_srli_epi32(front, 4 * i));
+                __m256 two = look_up_avx2(low, high, _mm256_srli_epi32(back, 4 * i));
                 UNROLL for (int row = 0; row < rows; row++) {
                     __m256 factor = _mm256_set1_ps(x[(size_t)(i ^ 1) * stride + (size_t)row]);
                     sums[row][0] = _mm256_fmadd_ps(one, factor, sums[row][0]);

@@ -5,9 +5,7 @@
 
 #if defined(__x86_64__)
 
-#define AVX2_FMA __attribute__((target("avx2,fma,f16c")))
-
-/// A dword of eight codes at a time: two look-ups of eight, chosen by the highest bit.
+/// A dword of eight codes at a time.
 AVX2_FMA INLINE void decode_avx2(const qk_packed_4bit *w, const row_part *part, float *out) {
     const __m256 low = _mm256_loadu_ps(w->values), high = _mm256_loadu_ps(w->values + 8);
     const __m256i shift = _mm256_setr_epi32(4, 0, 12, 8, 20, 16, 28, 24);
@@ -19,9 +17,7 @@ AVX2_FMA INLINE void decode_avx2(const qk_packed_4bit *w, const row_part *part, 
             scale = scale_at(w, part, column);
         }
         __m256i index = _mm256_srlv_epi32(_mm256_set1_epi32(codes), shift);
-        __m256 sign = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
-        __m256 elements = _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index),
-                                           _mm256_permutevar8x32_ps(high, index), sign);
+        __m256 elements = look_up_avx2(low, high, index);
         _mm256_storeu_ps(out + column, _mm256_mul_ps(elements, _mm256_set1_ps(scale)));
     }
 }

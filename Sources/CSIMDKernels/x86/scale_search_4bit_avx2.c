@@ -29,9 +29,7 @@ AVX2 INLINE __m256 error_8(const char *input, qk_float_type type, float power, f
                            __m256 reciprocal, const search_tables *tables, int magnitude_rule) {
     __m256 x = _mm256_mul_ps(load_avx2(input, type), _mm256_set1_ps(power));
     __m256i n = negated_ranks(_mm256_mul_ps(x, reciprocal), &tables->thresholds, magnitude_rule);
-    __m256 bit3 = _mm256_castsi256_ps(_mm256_slli_epi32(n, 28));
-    __m256 value = _mm256_blendv_ps(_mm256_permutevar8x32_ps(tables->values[0], n),
-                                    _mm256_permutevar8x32_ps(tables->values[1], n), bit3);
+    __m256 value = look_up_avx2(tables->values[0], tables->values[1], n);
     __m256 d = _mm256_sub_ps(x, _mm256_mul_ps(value, _mm256_set1_ps(a)));
     return _mm256_mul_ps(d, d);
 }
