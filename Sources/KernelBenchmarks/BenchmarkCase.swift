@@ -8,6 +8,7 @@ package struct BenchmarkCase {
         operation: String,
         format: String,
         element: FloatElement,
+        mode: ComputeMode? = nil,
         variant: String,
         isSelected: Bool,
         byteCount: Int,
@@ -17,6 +18,7 @@ package struct BenchmarkCase {
         self.operation = operation
         self.format = format
         self.element = element
+        self.mode = mode
         self.variant = variant
         self.isSelected = isSelected
         self.byteCount = byteCount
@@ -30,6 +32,8 @@ package struct BenchmarkCase {
     package let format: String
     /// The element type of the floats.
     package let element: FloatElement
+    /// How a product rounds its operands; nil for all else.
+    package let mode: ComputeMode?
     /// The variant's name, or `reference`.
     package let variant: String
     /// Whether the variant is the one in use.
@@ -41,8 +45,10 @@ package struct BenchmarkCase {
     /// Runs it once.
     package let run: (inout BenchmarkMemory, WorkerPool) -> Void
 
-    /// The row's name: operation, format, element type and variant, separated by `/`.
-    package var name: String { "\(operation)/\(format)/\(element)/\(variant)" }
+    /// The mode of a product, the element type of all else.
+    package var numbers: String { mode?.rawValue ?? "\(element)" }
+    /// The row's name: operation, format, numbers and variant, separated by `/`.
+    package var name: String { "\(operation)/\(format)/\(numbers)/\(variant)" }
 }
 
 /// A family of kernels that the benchmark covers.

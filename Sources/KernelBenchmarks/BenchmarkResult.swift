@@ -4,7 +4,7 @@ public struct BenchmarkResult: Hashable, Sendable {
     public let operation: String
     /// The format, for example `nf4`.
     public let format: String
-    /// The element type of the floats, for example `float32`.
+    /// The element type of the floats, for example `float32`; of a product, its mode.
     public let element: String
     /// The variant, for example `avx2`.
     public let variant: String

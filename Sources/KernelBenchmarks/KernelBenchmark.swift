@@ -65,7 +65,7 @@ public enum KernelBenchmark {
         return BenchmarkResult(
             operation: row.operation,
             format: row.format,
-            element: "\(row.element)",
+            element: row.numbers,
             variant: row.variant,
             isSelected: row.isSelected,
             byteCount: row.byteCount,

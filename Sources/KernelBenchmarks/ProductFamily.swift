@@ -14,6 +14,7 @@ enum ProductFamily: BenchmarkFamily {
         [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
             Multiply4BitFloat32Kernel.supported.compactMap { variant($0, rows, size) }
                 + Multiply4BitBFloat16Kernel.supported.compactMap { variant($0, rows, size) }
+                + Multiply4BitInt8Kernel.supported.compactMap { variant($0, rows, size) }
                 + Multiply4BitTransposedKernel.supported.compactMap { transposed($0, rows, size) }
         }
     }
@@ -39,7 +40,8 @@ enum ProductFamily: BenchmarkFamily {
         return BenchmarkCase(
             operation: "multiply",
             format: "nf4/\(rows)",
-            element: Kernel.mode == .float32 ? .float32 : .bfloat16,
+            element: .float32,
+            mode: Kernel.mode,
             variant: kernel.name,
             isSelected: kernel.name == Kernel.selected.name,
             byteCount: byteCount,
@@ -87,6 +89,7 @@ enum ProductFamily: BenchmarkFamily {
             operation: "gradient",
             format: "nf4/\(rows)",
             element: .float32,
+            mode: .float32,
             variant: kernel.name,
             isSelected: kernel.name == Multiply4BitTransposedKernel.selected.name,
             byteCount: panels.codeByteCount + 4 * panels.scaleCount,

@@ -20,6 +20,8 @@ extension PreparedWeight {
     /// The result has the same bits for any number of threads. With a packed weight, `.bfloat16`
     /// rounds activations and values of codes and sums in float32; each sum is within `K + 2`
     /// roundings of float32 of the exact one of its operands. `.float32` rounds nothing but the sums.
+    /// `.int8` rounds runs of 64 activations to multiples of a 127th of their largest magnitude, and
+    /// values of codes to multiples of one step; a weight that is not packed keeps its values.
     /// - Parameters:
     ///   - x: `M` rows of `K` activations, row by row.
     ///   - y: receives `M` rows of `N` numbers.
@@ -156,6 +158,7 @@ extension PreparedWeight.PackedCodes {
         switch mode {
         case .float32: try run(Multiply4BitFloat32Kernel.selected)
         case .bfloat16: try run(Multiply4BitBFloat16Kernel.selected)
+        case .int8: try run(Multiply4BitInt8Kernel.selected)
         }
     }
 

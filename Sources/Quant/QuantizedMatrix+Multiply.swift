@@ -53,7 +53,7 @@ extension QuantizedMatrix {
 extension QuantizedMatrix {
     /// Multiplies `y = x · Wᵀ` with dequantized rows of the weight.
     ///
-    /// `.bfloat16` rounds the dequantized weight and the activations.
+    /// `.bfloat16` rounds the dequantized weight and the activations, `.int8` the activations.
     func multiplyRows(
         _ x: Span<Float>,
         _ rows: Int,
@@ -65,7 +65,8 @@ extension QuantizedMatrix {
         let (outputs, inputs) = (rowCount, columnCount)
         guard rows > 0, outputs > 0 else { return }
         let scales = absmax.values
-        let dtype: FloatDType = mode == .float32 ? .float32 : .bfloat16
+        let dtype: FloatDType = mode == .bfloat16 ? .bfloat16 : .float32
+        let x = activations(x, rounded: mode)
         // Each output in the order of its row of weights, then handed to its place: threads write
         // whole columns.
         let columns = try workers.map(outputs) {
@@ -74,9 +75,7 @@ extension QuantizedMatrix {
             return (0..<rows).map { row in
                 var sum: Float = 0
                 for column in 0..<inputs {
-                    let activation = x[row * inputs + column]
-                    let factor = mode == .float32 ? activation : Float(BFloat16(activation))
-                    sum.addProduct(factor, weights[column])
+                    sum.addProduct(x[row * inputs + column], weights[column])
                 }
                 return sum
             }
@@ -89,6 +88,23 @@ extension QuantizedMatrix {
                 y[place] = options.accumulates ? y[place] + total : total
             }
         }
+    }
+
+    /// Returns activations as a mode rounds them, in runs of at most 64 of a row.
+    private func activations(_ x: Span<Float>, rounded mode: ComputeMode) -> [Float] {
+        var rounded = x.indices.map { x[$0] }
+        switch mode {
+        case .float32: break
+        case .bfloat16: rounded = rounded.map { Float(BFloat16($0)) }
+        case .int8:
+            for start in stride(from: 0, to: x.count, by: max(columnCount, 1)) {
+                for first in stride(from: start, to: start + columnCount, by: TileRows.int8Run) {
+                    let run = first..<min(first + TileRows.int8Run, start + columnCount)
+                    TileRows.roundInt8(&rounded[run])
+                }
+            }
+        }
+        return rounded
     }
 
     /// Multiplies `dx = dy · W` (+ dx) with dequantized rows of the weight, ascending.

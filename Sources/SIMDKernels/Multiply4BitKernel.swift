@@ -7,14 +7,18 @@ public enum ComputeMode: String, Sendable, Hashable, CaseIterable {
     case float32
     /// Both rounded to bfloat16, products exact, sums in float32: what QLoRA calls compute dtype.
     case bfloat16
+    /// Activations rounded to multiples of a step that at most 64 of them share, values of codes to
+    /// multiples of one step, both at most 127; products and their sums are integers. The fastest, and
+    /// several times as inexact as bfloat16.
+    case int8
 }
 
 /// Multiplies rows of activations with a packed 4-bit weight: `y = x · Wᵀ`, without expanding it.
 ///
 /// For each output, with `w = values[code]`: the elements of a group that share a scale are summed
 /// in a fixed order; then `t = fma(scale, sum, t)` over the groups, ascending; then the bias, then
-/// what `y` held. All float32 variants give the same bits; bfloat16 ones agree within the bound of
-/// a sum of `K` terms. `qk_multiply_4bit.h` gives the orders.
+/// what `y` held. All float32 variants give the same bits, and all int8 ones; bfloat16 ones agree
+/// within the bound of a sum of `K` terms. `qk_multiply_4bit.h` gives the orders.
 @safe
 package protocol Multiply4BitKernel: Kernel {
     /// The mode.
@@ -64,58 +68,19 @@ package struct Multiply4BitBFloat16Kernel: Multiply4BitKernel {
     package static let selected = preferred()
 }
 
-/// Activations of at most `TileRows.limit` rows, packed for one mode.
-package enum TileRows {
-    /// The most rows that one pass over the weight serves.
-    package static let limit = Int(QK_TILE_ROWS)
+/// The products of `ComputeMode.int8`.
+package struct Multiply4BitInt8Kernel: Multiply4BitKernel {
+    package static let mode = ComputeMode.int8
+    package let variant: KernelVariant
+    package let function: Multiply4BitFunction
 
-    /// How many rows each tile has, so that the last is not much shorter than the others.
-    package static func count(forRows rowCount: Int) -> Int {
-        let tileCount = (rowCount + limit - 1) / limit
-        return tileCount == 0 ? 0 : (rowCount + tileCount - 1) / tileCount
-    }
-
-    /// The bytes of packed rows.
-    package static func byteCount(rowCount: Int, columnCount: Int, mode: ComputeMode) -> Int {
-        rowCount * columnCount * (mode == .float32 ? 4 : 2)
-    }
-
-    /// Packs rows for a mode.
-    /// - Parameters:
-    ///   - x: `rowCount` rows of `columnCount` numbers, `stride` apart.
-    ///   - stride: from one row to the next, at least `columnCount`.
-    ///   - rowCount: 1 to `limit`.
-    ///   - columnCount: `K`, a multiple of 8.
-    ///   - mode: what they are packed for.
-    ///   - packed: receives `byteCount(rowCount:columnCount:mode:)` bytes.
-    package static func pack(
-        _ x: Span<Float>,
-        stride: Int,
-        rowCount: Int,
-        columnCount: Int,
-        mode: ComputeMode,
-        into packed: inout MutableRawSpan
-    ) {
-        precondition((1...limit).contains(rowCount) && stride >= columnCount, "\(rowCount) rows")
-        precondition(x.count >= (rowCount - 1) * stride + columnCount, "\(x.count) activations")
-        precondition(
-            packed.byteCount
-                == byteCount(rowCount: rowCount, columnCount: columnCount, mode: mode),
-            "\(packed.byteCount) bytes for \(rowCount) packed rows"
+    package static let compiled = unsafe compiledEntries(qk_multiply_4bit_int8_entries) {
+        unsafe Self(
+            variant: KernelVariant($0.variant),
+            function: Multiply4BitFunction(function: $0.function)
         )
-        unsafe x.withUnsafeBufferPointer { x in
-            unsafe packed.withUnsafeMutableBytes { packed in
-                unsafe qk_pack_rows(
-                    x.baseAddress,
-                    stride,
-                    rowCount,
-                    columnCount,
-                    mode == .float32 ? UInt32(QK_FLOAT32) : UInt32(QK_BFLOAT16),
-                    packed.baseAddress
-                )
-            }
-        }
     }
+    package static let selected = preferred()
 }
 
 /// What a product does with its result.
@@ -162,14 +127,10 @@ extension Multiply4BitKernel {
         precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
         guard rowCount > 0 else { return }
         let tileRows = TileRows.count(forRows: rowCount)
-        let byteCount = TileRows.byteCount(
-            rowCount: rowCount,
-            columnCount: panels.columnCount,
-            mode: Self.mode
-        )
+        let byteCount = TileRows.byteCount(rowCount: rowCount, for: panels, mode: Self.mode)
         if scratch.byteCount < byteCount { scratch = try AlignedBuffer(byteCount: byteCount) }
         let tileByteCount = byteCount / rowCount * tileRows
-        packRows(x, tileRows, panels.columnCount, tileByteCount, byteCount, &scratch, workers)
+        packRows(x, tileRows, panels, tileByteCount, byteCount, &scratch, workers)
         scratch.withPrefix(byteCount) { packed in
             unsafe packed.withUnsafeBytes { packed in
                 unsafe withPackedWeight(panels, codes, scales, values) { weight in
@@ -194,12 +155,13 @@ extension Multiply4BitKernel {
     private func packRows(
         _ x: Span<Float>,
         _ tileRows: Int,
-        _ columnCount: Int,
+        _ panels: PackedPanels,
         _ tileByteCount: Int,
         _ byteCount: Int,
         _ scratch: inout AlignedBuffer,
         _ workers: WorkerPool
     ) {
+        let columnCount = panels.columnCount
         unsafe x.withUnsafeBufferPointer { x in
             // Read by all threads, written by none.
             nonisolated(unsafe) let x = unsafe x
@@ -211,7 +173,7 @@ extension Multiply4BitKernel {
                         Span(_unsafeElements: x).extracting(start..<start + rows * columnCount),
                         stride: columnCount,
                         rowCount: rows,
-                        columnCount: columnCount,
+                        for: panels,
                         mode: Self.mode,
                         into: &packed
                     )
@@ -236,17 +198,21 @@ func withPackedWeight(
     precondition(scales.count == panels.scaleCount, "\(scales.count) scales")
     unsafe codes.withUnsafeBytes { codes in
         unsafe scales.withUnsafeBufferPointer { scales in
-            unsafe values.values.withUnsafeBufferPointer { values in
-                unsafe body(
-                    qk_packed_4bit(
-                        codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
-                        scales: scales.baseAddress,
-                        values: values.baseAddress,
-                        n: panels.rowCount,
-                        k: panels.columnCount,
-                        group: panels.group
+            unsafe values.values.withUnsafeBufferPointer { floats in
+                unsafe values.int8Values.withUnsafeBufferPointer { integers in
+                    unsafe body(
+                        qk_packed_4bit(
+                            codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
+                            scales: scales.baseAddress,
+                            values: floats.baseAddress,
+                            int8_values: integers.baseAddress,
+                            int8_step: values.int8Step,
+                            n: panels.rowCount,
+                            k: panels.columnCount,
+                            group: panels.group
+                        )
                     )
-                )
+                }
             }
         }
     }

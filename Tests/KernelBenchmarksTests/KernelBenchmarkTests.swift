@@ -28,6 +28,9 @@ import Testing
         for variant in Multiply4BitBFloat16Kernel.supported.map(\.name) {
             #expect(names.contains("multiply/nf4/1/bfloat16/\(variant)"))
         }
+        for variant in Multiply4BitInt8Kernel.supported.map(\.name) {
+            #expect(names.contains("multiply/nf4/1/int8/\(variant)"))
+        }
         for kernel in Multiply4BitTransposedKernel.supported where kernel.name != "generic" {
             #expect(names.contains("gradient/nf4/1/float32/\(kernel.name)"))
         }

@@ -10,6 +10,7 @@ enum { MOST_OUTPUTS = 50, MOST_INPUTS = 320, CODES = 4 * 16 * MOST_INPUTS / 2 };
 typedef struct {
     size_t rows, n, k, block, group;
     int with_bias, accumulates;
+    int8_t int8_values[16];
     float values[16], bias[MOST_OUTPUTS];
     float x[QK_TILE_ROWS * MOST_INPUTS], old[QK_TILE_ROWS * MOST_OUTPUTS];
     uint8_t codes[MOST_OUTPUTS * MOST_INPUTS / 2];
@@ -35,7 +36,7 @@ static void make_product(uint64_t seed, product_case *c) {
     c->with_bias = next_random(&random) % 2;
     c->accumulates = next_random(&random) % 2;
     for (size_t i = 0; i < 16; i++)
-        c->values[i] = number(&random);
+        c->values[i] = number(&random), c->int8_values[i] = (int8_t)(c->values[i] * 127);
     for (size_t i = 0; i < c->n; i++)
         c->bias[i] = number(&random);
     for (size_t i = 0; i < c->rows * c->k; i++)
@@ -48,19 +49,50 @@ static void make_product(uint64_t seed, product_case *c) {
         c->scales[i] = number(&random);
 }
 
+/// A mode of the product, its variants and how its activations are packed.
+typedef struct {
+    const char *name;
+    const qk_multiply_4bit_entry *(*entries)(size_t *count);
+    int is_exact;
+    size_t (*packed_size)(const product_case *c);
+    void (*pack)(const product_case *c, void *packed);
+} product_mode;
+
+static size_t packed_size_float32(const product_case *c) { return c->rows * c->k * 4; }
+static size_t packed_size_bfloat16(const product_case *c) { return c->rows * c->k * 2; }
+static size_t packed_size_int8(const product_case *c) {
+    return qk_packed_rows_int8_size(c->rows, c->k, c->group);
+}
+static void pack_float32(const product_case *c, void *packed) {
+    qk_pack_rows(c->x, c->k, c->rows, c->k, QK_FLOAT32, packed);
+}
+static void pack_bfloat16(const product_case *c, void *packed) {
+    qk_pack_rows(c->x, c->k, c->rows, c->k, QK_BFLOAT16, packed);
+}
+static void pack_int8(const product_case *c, void *packed) {
+    qk_pack_rows_int8(c->x, c->k, c->rows, c->k, c->group, packed);
+}
+
+static const product_mode modes[] = {
+    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 1, packed_size_float32, pack_float32},
+    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 0, packed_size_bfloat16,
+     pack_bfloat16},
+    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 1, packed_size_int8, pack_int8},
+};
+
 /// Computes a case with one variant into a buffer.
 static const float *multiply(const product_case *c, qk_multiply_4bit_fn *function,
-                             qk_float_type mode, const guarded_buffer *output) {
+                             const product_mode *mode, const guarded_buffer *output) {
     size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
     uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 8, 0);
     float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
-    void *x = guarded_bytes(&packed_x, c->rows * c->k * qk_float_size(mode), 0);
+    void *x = guarded_bytes(&packed_x, mode->packed_size(c), 0);
     float *y = guarded_bytes(output, c->rows * c->n * 4, 0);
     qk_pack_4bit(c->codes, c->scales, c->n, c->k, c->block, c->group, 0, panels, codes, scales);
-    qk_pack_rows(c->x, c->k, c->rows, c->k, mode, x);
+    mode->pack(c, x);
     memcpy(y, c->old, c->rows * c->n * 4);
     qk_multiply_4bit_arguments arguments = {
-        .weight = {codes, scales, c->values, c->n, c->k, c->group},
+        .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
         .first_panel = 0,
         .end_panel = panels,
         .x = x,
@@ -90,7 +122,7 @@ static const float *multiply_transposed(const product_case *c,
     memcpy(dx, c->x, c->rows * c->k * 4);
     for (size_t column = 0; column < c->k; column += QK_COLUMN_TILE) {
         qk_multiply_4bit_transposed_arguments arguments = {
-            .weight = {codes, scales, c->values, c->n, c->k, c->group},
+            .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
             .first_column = column,
             .dy = dy,
             .dy_stride = c->n,
@@ -106,8 +138,9 @@ static const float *multiply_transposed(const product_case *c,
 }
 
 /// Whether two results agree: in every bit, or as two sums of the same products can differ.
-static int agree(const product_case *c, const float *one, const float *two, qk_float_type mode) {
-    if (mode == QK_FLOAT32)
+static int agree(const product_case *c, const float *one, const float *two,
+                 const product_mode *mode) {
+    if (mode->is_exact)
         return memcmp(one, two, c->rows * c->n * 4) == 0;
     for (size_t row = 0; row < c->rows; row++)
         for (size_t output = 0; output < c->n; output++) {
@@ -137,11 +170,9 @@ void check_products(uint32_t features, size_t case_count,
     product_case *c = malloc(sizeof *c);
     if (c == NULL)
         abort();
-    for (int second = 0; second < 2; second++) {
-        qk_float_type mode = second ? QK_BFLOAT16 : QK_FLOAT32;
+    for (const product_mode *mode = modes; mode < modes + 3; mode++) {
         size_t count;
-        const qk_multiply_4bit_entry *entries = second ? qk_multiply_4bit_bfloat16_entries(&count)
-                                                       : qk_multiply_4bit_float32_entries(&count);
+        const qk_multiply_4bit_entry *entries = mode->entries(&count);
         for (size_t index = 0; index < count; index++) {
             if ((entries[index].variant.features & features) != entries[index].variant.features)
                 continue;
@@ -156,8 +187,7 @@ void check_products(uint32_t features, size_t case_count,
                     wrong++;
                 }
             }
-            report(second ? "multiply_4bit bf16" : "multiply_4bit fp32",
-                   entries[index].variant.name, case_count, wrong, first_wrong);
+            report(mode->name, entries[index].variant.name, case_count, wrong, first_wrong);
         }
     }
     size_t count;

@@ -15,7 +15,7 @@ import Testing
             elements: try golden.numbers("x")
         )
         let expected = try golden.doubles("ref_out_f64")
-        for mode in ComputeMode.allCases {
+        for mode in [ComputeMode.float32, .bfloat16] {
             let y = try golden.weight.multiplied(by: x, mode: mode, bias: golden.numbers("bias"))
             // Rounding both operands to bfloat16, or the weight as the reference does for half types,
             // is within the tolerances of the half types.
@@ -33,6 +33,39 @@ import Testing
         let expected = try golden.doubles("ref_grad_x_f64")
         let dx = try golden.weight.multipliedTransposed(by: dy)
         try golden.check(dx.elements, expected, as: golden.dtype)
+    }
+
+    /// What int8 may add to the error of float32: half a step of each activation and, where codes are
+    /// multiplied as integers, of each value.
+    @Test(arguments: StoredWeightTests.configs)
+    func int8IsWithinItsSteps(config: QuantizationConfig) throws {
+        for (m, n, k) in [(1, 16, 64), (3, 5, 7), (2, 33, 192), (17, 20, 100), (5, 16, 96)] {
+            var generator = SeededGenerator(seed: UInt64(m * n * k))
+            func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+                let elements = (0..<rows * columns).map { _ in
+                    Float.random(in: -1...1, using: &generator)
+                }
+                return Matrix(rowCount: rows, columnCount: columns, elements: elements)
+            }
+            let weight = try matrix(n, k).quantized(using: config)
+            let x = matrix(m, k)
+            let exact = try weight.multiplied(by: x, mode: .float32)
+            let found = try weight.multiplied(by: x, mode: .int8)
+            let dequantized = weight.dequantized()
+            // Steps of at most 1 / 127 of the largest activation, and 1 / 64 of a block's scale, which
+            // is at most the largest element of the weight in its blocks, 1.
+            for row in 0..<m {
+                for column in 0..<n {
+                    let bound = (0..<k).reduce(1e-5) { sum, index in
+                        sum + 0.5 / 127 * dequantized[column, index].magnitude
+                            + 0.5 / 64 * 1.02 * x[row, index].magnitude
+                    }
+                    #expect((found[row, column] - exact[row, column]).magnitude <= bound)
+                }
+            }
+            // Something was rounded.
+            if k > 7 { #expect(found != exact) }
+        }
     }
 
     /// Every format, packed or not, against the product of the dequantized matrix.

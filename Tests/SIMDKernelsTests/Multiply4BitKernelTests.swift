@@ -13,6 +13,7 @@ import Testing
         _ kernel: some Multiply4BitKernel,
         _ sizes: ProductCase,
         _ operands: ProductOperands,
+        x: [Float]? = nil,
         options: ProductOptions = ProductOptions(),
         old: [Float] = [],
         threadCount: Int = 2
@@ -26,7 +27,7 @@ import Testing
         if !old.isEmpty { _ = outputs.update(fromContentsOf: old) }
         var scratch = try AlignedBuffer(byteCount: 0)
         var span = outputs.mutableSpan
-        try operands.x.withFloatSpan { x in
+        try (x ?? operands.x).withFloatSpan { x in
             try kernel.multiply(
                 x,
                 rowCount: sizes.rows,
@@ -52,7 +53,7 @@ import Testing
             rowCount: sizes.outputs,
             columnCount: sizes.inputs,
             blockSize: sizes.blockSize,
-            values: codebook.values,
+            codebook: codebook,
             mode: type(of: kernel).mode
         )
         let found = try multiply(kernel, sizes, operands)
@@ -77,18 +78,59 @@ import Testing
         try check(kernel, sizes)
     }
 
-    @Test(arguments: ProductCase.cases) func float32GivesTheSameBitsEverywhere(sizes: ProductCase)
-        throws
-    {
+    @Test(arguments: Multiply4BitInt8Kernel.supported, ProductCase.cases)
+    func int8MatchesTheReference(kernel: Multiply4BitInt8Kernel, sizes: ProductCase) throws {
+        try check(kernel, sizes)
+    }
+
+    @Test(arguments: ProductCase.cases)
+    func float32AndInt8GiveTheSameBitsEverywhere(sizes: ProductCase) throws {
         let operands = try ProductOperands(sizes)
-        var results: Set<[UInt32]> = []
-        for kernel in Multiply4BitFloat32Kernel.supported {
-            for threadCount in [1, 2, 7] {
-                let y = try multiply(kernel, sizes, operands, threadCount: threadCount)
-                results.insert(y.map(\.bitPattern))
+        func results(_ kernels: [some Multiply4BitKernel]) throws -> Set<[UInt32]> {
+            var results: Set<[UInt32]> = []
+            for kernel in kernels {
+                for threadCount in [1, 2, 7] {
+                    let y = try multiply(kernel, sizes, operands, threadCount: threadCount)
+                    results.insert(y.map(\.bitPattern))
+                }
             }
+            return results
         }
-        #expect(results.count == 1)
+        let float32 = try results(Multiply4BitFloat32Kernel.supported)
+        #expect(float32.count == 1)
+        let int8 = try results(Multiply4BitInt8Kernel.supported)
+        #expect(int8.count == 1)
+    }
+
+    /// Activations that are zero, tiny, huge or no numbers at all, in the runs of int8.
+    @Test(arguments: Multiply4BitInt8Kernel.supported)
+    func int8HandlesAllActivations(kernel: Multiply4BitInt8Kernel) throws {
+        let sizes = ProductCase(rows: 6, outputs: 20, inputs: 128, blockSize: 64)
+        let operands = try ProductOperands(sizes)
+        func row(_ values: [Float]) -> [Float] { (0..<128).map { values[$0 % values.count] } }
+        let rows: [[Float]] = [
+            row([0]), row([0x1p-149, 0x1.8p-140]), row([0x1p100, 0, -1]),
+            row([1, .nan, 2]), row([-.infinity, 1]), row([3, -4]),
+        ]
+        let y = try multiply(kernel, sizes, operands, x: rows.flatMap(\.self))
+        let outputs = stride(from: 0, to: y.count, by: 20).map { Array(y[$0..<$0 + 20]) }
+        #expect(outputs[0].allSatisfy { $0 == 0 })
+        #expect(outputs[1].allSatisfy { $0.magnitude < 0x1p-130 })
+        #expect(outputs[2].allSatisfy { $0.isFinite })
+        #expect(outputs[3].allSatisfy { $0.isNaN })
+        #expect(outputs[4].allSatisfy { $0.isNaN })
+        #expect(outputs[5].allSatisfy { $0.isFinite } && outputs[5].contains { $0 != 0 })
+    }
+
+    @Test func int8ValuesAreNearTheirs() {
+        for codebook in [TestCodebook.shuffled.codebook, TestCodebook.signAndMagnitude.codebook] {
+            let largest = codebook.values.map(\.magnitude).max() ?? 0
+            for (value, multiple) in zip(codebook.values, codebook.int8Values) {
+                let error = (value - Float(multiple) * codebook.int8Step).magnitude
+                #expect(error <= codebook.int8Step * 0.5001 && multiple.magnitude <= 127)
+            }
+            #expect(codebook.int8Step <= largest / 64)
+        }
     }
 
     @Test(arguments: Multiply4BitBFloat16Kernel.supported)
@@ -121,6 +163,7 @@ import Testing
         }
         for kernel in Multiply4BitFloat32Kernel.supported { try check(kernel) }
         for kernel in Multiply4BitBFloat16Kernel.supported { try check(kernel) }
+        for kernel in Multiply4BitInt8Kernel.supported { try check(kernel) }
     }
 
     @Test func packsOnlyWhereScalesHoldForEightElements() {

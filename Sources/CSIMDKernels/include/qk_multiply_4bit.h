@@ -13,11 +13,14 @@ enum { QK_TILE_ROWS = 14 };
 ///
 /// codes: [ceil(n / 16)][k / 8][16 rows][4 bytes]; each dword is the row's own 4 canonical bytes, 8
 /// codes. scales: [ceil(n / 16)][k / group][16 rows]. Rows beyond n have scale 0. `group` is a
-/// multiple of 8 that divides k. values: what the 16 codes stand for.
+/// multiple of 8 that divides k. values: what the 16 codes stand for. int8_values, int8_step: the
+/// same as value ~ int8_value * int8_step, -127 ... 127; only the int8 mode reads them.
 typedef struct {
     const uint8_t *codes;
     const float *scales;
     const float *values;
+    const int8_t *int8_values;
+    float int8_step;
     size_t n;
     size_t k;
     size_t group;
@@ -25,7 +28,7 @@ typedef struct {
 
 /// A part of a product y = x W' (+ bias) (+ y).
 ///
-/// x: `rows` rows of activations, packed by qk_pack_rows for this mode. y: row i of the output at
+/// x: `rows` rows of activations, packed for this mode by qk_pack_rows or qk_pack_rows_int8. y: row i of the output at
 /// y + i * y_stride, its column j for row j of the weight. bias: n numbers, or NULL. accumulates:
 /// not 0 adds to what y holds.
 typedef struct {
@@ -51,6 +54,10 @@ typedef struct {
 /// bfloat16: x and w are rounded to bfloat16 first, products are exact, sums are in float32 in pairs
 /// (0,4) (1,5) (2,6) (3,7) as the processor's dot product makes them: variants agree within the bound
 /// of a sum of k terms.
+/// int8: s(g) = sum over the runs r of at most QK_INT8_RUN elements of the group, ascending, of
+/// fl(float(sum of xq[e] * int8_values[code]) * step(r)), where qk_pack_rows_int8 gives xq and step;
+/// the inner sums are exact integers. The total is multiplied by int8_step before the bias. All
+/// variants give the same bits.
 typedef void qk_multiply_4bit_fn(const qk_multiply_4bit_arguments *arguments);
 
 typedef struct {
@@ -61,6 +68,7 @@ typedef struct {
 /// Return the variants of each mode compiled for this architecture, the fastest first, generic last.
 const qk_multiply_4bit_entry *qk_multiply_4bit_float32_entries(size_t *count);
 const qk_multiply_4bit_entry *qk_multiply_4bit_bfloat16_entries(size_t *count);
+const qk_multiply_4bit_entry *qk_multiply_4bit_int8_entries(size_t *count);
 
 /// Interleaves canonical codes [n, k], flattened, and scales of blocks of `block` flattened elements,
 /// for the panels from `first` up to `end`. k is a multiple of 8; `group` divides k and `block`.
@@ -78,5 +86,24 @@ void qk_unpack_4bit(const uint8_t *packed_codes, size_t n, size_t k, size_t firs
 /// the lower element in the lower half. Returns nothing; `packed` has k * rows * 4 or * 2 bytes.
 void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float_type mode,
                   void *packed);
+
+/// Elements of a row of activations that share a step in the int8 mode, unless their group ends.
+enum { QK_INT8_RUN = 64 };
+
+/// The bytes that qk_pack_rows_int8 writes.
+static inline size_t qk_packed_rows_int8_size(size_t rows, size_t k, size_t group) {
+    size_t runs = (group + QK_INT8_RUN - 1) / QK_INT8_RUN * (k / group);
+    return rows * (k + 8 * runs);
+}
+
+/// Quantizes and packs `rows` (1 ... QK_TILE_ROWS) rows of k floats, `stride` floats apart, in runs of
+/// at most QK_INT8_RUN elements of a group.
+///
+/// For a run with the largest magnitude m: step = fl(m / 127), xq = rint(fl(x / step)), at most 127 in
+/// magnitude; step 0 gives zeros; m that is not finite gives zeros and a step that is NaN. Packed, run
+/// after run: int32 [rows], -128 times the sum of xq; float [rows], the steps; int8
+/// [run / 8][2][rows][4], elements 1 3 5 7 and 0 2 4 6 of each eight.
+void qk_pack_rows_int8(const float *x, size_t stride, size_t rows, size_t k, size_t group,
+                       void *packed);
 
 #endif
