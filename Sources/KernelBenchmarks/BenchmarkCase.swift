@@ -1,5 +1,13 @@
 package import Machine
-package import SIMDKernels
+public import SIMDKernels
+
+/// What of the machine holds a row up.
+public enum BenchmarkLimit: Hashable, Sendable {
+    /// Reading memory. The bytes of a row that writes, or that finds its data in caches, can exceed it.
+    case memory
+    /// Multiplying and adding in a mode.
+    case arithmetic(ComputeMode)
+}
 
 /// One row of the benchmark: a family, a format, an element type and a variant.
 package struct BenchmarkCase {
@@ -13,6 +21,7 @@ package struct BenchmarkCase {
         isSelected: Bool,
         byteCount: Int,
         operationCount: Int = 0,
+        limit: BenchmarkLimit = .memory,
         run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
     ) {
         self.operation = operation
@@ -23,6 +32,7 @@ package struct BenchmarkCase {
         self.isSelected = isSelected
         self.byteCount = byteCount
         self.operationCount = operationCount
+        self.limit = limit
         self.run = run
     }
 
@@ -42,6 +52,8 @@ package struct BenchmarkCase {
     package let byteCount: Int
     /// Multiplications and additions of a run; 0 where these are not what counts.
     package let operationCount: Int
+    /// What it cannot be faster than.
+    package let limit: BenchmarkLimit
     /// Runs it once.
     package let run: (inout BenchmarkMemory, WorkerPool) -> Void
 

@@ -13,6 +13,8 @@ public struct BenchmarkOptions: Hashable, Sendable {
     public var leastRunCount: Int
     /// Measures only rows whose name contains this; all if nil.
     public var filter: String?
+    /// Measures every variant and the plain Swift references, not only the variants in use.
+    public var allVariants: Bool
 
     /// Makes options.
     ///
@@ -22,12 +24,14 @@ public struct BenchmarkOptions: Hashable, Sendable {
     ///   - seconds: the shortest time for each measurement.
     ///   - leastRunCount: the fewest runs of each measurement, at least 1.
     ///   - filter: measures only rows whose name contains this.
+    ///   - allVariants: measures every variant and the plain Swift references.
     public init(
         size: Int = 4096,
         threadCount: Int? = nil,
         seconds: Double = 0.25,
         leastRunCount: Int = 5,
-        filter: String? = nil
+        filter: String? = nil,
+        allVariants: Bool = false
     ) {
         precondition(size > 0 && size % 64 == 0, "size \(size) is no multiple of 64")
         precondition(leastRunCount > 0, "\(leastRunCount) runs")
@@ -36,5 +40,6 @@ public struct BenchmarkOptions: Hashable, Sendable {
         self.seconds = seconds
         self.leastRunCount = leastRunCount
         self.filter = filter
+        self.allVariants = allVariants
     }
 }

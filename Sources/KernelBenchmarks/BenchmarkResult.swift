@@ -21,20 +21,30 @@ public struct BenchmarkResult: Hashable, Sendable {
     /// The shortest time of a run, in seconds.
     public let bestSeconds: Double
 
+    /// What it cannot be faster than.
+    public let limit: BenchmarkLimit
+    /// The share of the limit that the median run reached; 1 of the limits themselves.
+    public let shareOfLimit: Double
+
     /// The bytes of floats per second of the median run, in units of 10⁹.
     public var gigabytesPerSecond: Double { Double(byteCount) / medianSeconds / 1e9 }
     /// Multiplications and additions per second of the median run, in units of 10⁹.
     public var gigaflops: Double { Double(operationCount) / medianSeconds / 1e9 }
+    /// Multiplications and additions per second of the shortest run, in units of 10⁹.
+    public var bestGigaflops: Double { Double(operationCount) / bestSeconds / 1e9 }
     /// The bytes of floats per second of the shortest run, in units of 10⁹.
     public var bestGigabytesPerSecond: Double { Double(byteCount) / bestSeconds / 1e9 }
 }
 
-/// All measurements of a run, and the machine's own limit.
+/// All measurements of a run, and the machine's own limits.
 public struct BenchmarkReport: Hashable, Sendable {
     /// What was measured, and how long.
     public let options: BenchmarkOptions
     /// The speed at which the threads together read memory and do nothing with it.
     public let memoryRead: BenchmarkResult
+    /// The speed at which they multiply and add in registers, for each mode that has instructions;
+    /// their best run is the limit.
+    public let peaks: [BenchmarkResult]
     /// The measurements, in the order of the families and their variants.
     public let results: [BenchmarkResult]
 }

@@ -19,6 +19,11 @@ enum ProductFamily: BenchmarkFamily {
         }
     }
 
+    /// A single row waits for the weight to come from memory, more rows for arithmetic.
+    private static func limit(_ rows: Int, _ mode: ComputeMode) -> BenchmarkLimit {
+        rows == 1 ? .memory : .arithmetic(mode)
+    }
+
     /// Returns the row of a variant; the generic ones are far too slow for many rows.
     private static func variant<Kernel: Multiply4BitKernel>(
         _ kernel: Kernel,
@@ -45,7 +50,8 @@ enum ProductFamily: BenchmarkFamily {
             variant: kernel.name,
             isSelected: kernel.name == Kernel.selected.name,
             byteCount: byteCount,
-            operationCount: 2 * rows * panels.rowCount * size
+            operationCount: 2 * rows * panels.rowCount * size,
+            limit: limit(rows, Kernel.mode)
         ) { memory, workers in
             turn += 1
             memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {
@@ -93,7 +99,8 @@ enum ProductFamily: BenchmarkFamily {
             variant: kernel.name,
             isSelected: kernel.name == Multiply4BitTransposedKernel.selected.name,
             byteCount: panels.codeByteCount + 4 * panels.scaleCount,
-            operationCount: 2 * rows * size * size
+            operationCount: 2 * rows * size * size,
+            limit: limit(rows, .float32)
         ) { memory, workers in
             turn += 1
             memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {

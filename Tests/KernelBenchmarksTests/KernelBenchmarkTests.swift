@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct KernelBenchmarkTests {
     @Test func coversEveryVariantAndTheReference() {
-        let names = Set(KernelBenchmark.cases(BenchmarkOptions(size: 64)).map(\.name))
+        let names = Set(KernelBenchmark.names(BenchmarkOptions(size: 64, allVariants: true)))
         for element in FloatElement.allCases {
             for variant in Quantize4BitKernel.supported.map(\.name) + ["reference"] {
                 #expect(names.contains("quantize/nf4/\(element)/\(variant)"))
@@ -46,15 +46,30 @@ import Testing
             threadCount: threadCount,
             seconds: 0,
             leastRunCount: 1,
-            filter: "generic"
+            filter: "generic",
+            allVariants: true
         )
         var names: [String] = []
         let report = try KernelBenchmark.run(options) { names.append($0) }
-        #expect(names == ["memory read"] + KernelBenchmark.cases(options).map(\.name))
-        #expect(report.results.count == names.count - 1)
+        let limits = names.prefix { !$0.contains("generic") || $0.contains("peak") }
+        #expect(limits.first == "memory read")
+        #expect(limits.contains { $0.contains("peak/registers/float32") })
+        #expect(names.dropFirst(limits.count) == KernelBenchmark.names(options)[...])
+        #expect(report.results.count == names.count - limits.count)
+        #expect(report.peaks.count == limits.count - 1)
+        #expect(report.peaks.allSatisfy { $0.gigaflops > 0.1 && $0.shareOfLimit == 1 })
+        #expect(report.results.allSatisfy { $0.shareOfLimit > 0 })
         #expect(report.results.allSatisfy { $0.runCount == 1 && $0.medianSeconds > 0 })
         #expect(report.text.split(separator: "\n").allSatisfy { $0.count <= 80 })
         #expect(report.json.contains(#""format": "nf4""#))
+    }
+
+    /// Without a wish for all variants: one row for each family, format and kind of number.
+    @Test func showsOnlyTheVariantsInUse() {
+        let rows = KernelBenchmark.cases(BenchmarkOptions(size: 64))
+        #expect(rows.allSatisfy { $0.isSelected })
+        let kinds = Set(rows.map { "\($0.operation)/\($0.format)/\($0.numbers)" })
+        #expect(kinds.count == rows.count)
     }
 
     @Test func findsTheMedian() {

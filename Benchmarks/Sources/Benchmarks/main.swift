@@ -5,7 +5,7 @@ let usage = """
     usage: Benchmarks [--json] [--size N] [--threads N] [--seconds S] [--filter TEXT]
 
     Measures every kernel family and variant this processor can run, and the plain Swift
-    references, beside the speed at which memory can be read. A filter selects rows whose
+    references, beside the limits of the machine. A filter selects rows whose
     name, for example quantize/nf4/float32/avx2, contains the text.
 
     """
@@ -27,7 +27,7 @@ func number<Value: LosslessStringConvertible & Comparable>(
 }
 
 let takesNoValue: Set = ["--json", "--help", "-h"]
-var options = BenchmarkOptions()
+var options = BenchmarkOptions(allVariants: true)
 var printsJSON = false
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {

@@ -9,8 +9,8 @@ struct Bench: ToolCommand {
         abstract: "Measure this machine's kernels.",
         usage: "quantize bench [<options>]",
         discussion: """
-            Measures how fast memory can be read, then every family of kernels in every variant \
-            that this processor can run, in GB/s of floats read or written.
+            Measures how fast memory can be read and how fast numbers can be multiplied and added, \
+            then every family of kernels beside these limits, each in the variant in use.
             """
     )
 
@@ -33,7 +33,8 @@ struct Bench: ToolCommand {
             size: measurement.size,
             threadCount: threads.count,
             seconds: measurement.seconds,
-            filter: measurement.filter
+            filter: measurement.filter,
+            allVariants: measurement.all
         )
         let measured = try KernelBenchmark.run(options) { console.status($0) }
         console.endProgress()
@@ -46,15 +47,17 @@ struct Bench: ToolCommand {
 
     private static func report(_ measured: BenchmarkReport) -> ReportDocument {
         let read = measured.memoryRead.gigabytesPerSecond
+        let peaks = measured.peaks.map { "\($0.element) \(Quantity.decimal($0.bestGigaflops, 0))" }
         var document = ReportDocument(
             title: "quantize bench",
-            summary: "Every kernel beside the speed at which memory can be read: "
-                + "\(Quantity.decimal(read, 1)) GB/s."
+            summary: "Every kernel beside the limits of the machine: reading memory "
+                + "\(Quantity.decimal(read, 1)) GB/s; multiplying and adding, in GFLOP/s, "
+                + "\(peaks.joined(separator: ", "))."
         )
         var table = TextTable(
             columns: [
                 .text("operation"), .text("format"), .text("element"), .text("variant"),
-                .number("ms"), .number("GB/s"), .number("GFLOP/s"), .number("of reading"),
+                .number("ms"), .number("GB/s"), .number("GFLOP/s"), .number("of the limit"),
             ]
         )
         table.rows = measured.results.map { row in
@@ -64,7 +67,7 @@ struct Bench: ToolCommand {
                 Quantity.significant(row.medianSeconds * 1e3, 3),
                 Quantity.significant(row.gigabytesPerSecond, 3),
                 row.operationCount > 0 ? Quantity.significant(row.gigaflops, 3) : "-",
-                Quantity.percent(row.gigabytesPerSecond / read),
+                Quantity.percent(row.shareOfLimit),
             ]
         }
         let caption =
@@ -98,12 +101,20 @@ struct MeasurementOptions: ParsableArguments {
     )
     var filter: String?
 
+    @Flag(name: .long, help: "Measure every variant and the references, not only those in use.")
+    var all = false
+
     func validate() throws {
         if !(64...16384).contains(size) || size % 64 != 0 {
             throw ValidationError("--size takes a multiple of 64 from 64 to 16384, not \(size)")
         }
         if !(0.001...60).contains(seconds) {
             throw ValidationError("--seconds takes a number from 0.001 to 60, not \(seconds)")
+        }
+        let rows = BenchmarkOptions(size: size, filter: filter, allVariants: all)
+        if let filter, KernelBenchmark.names(rows).isEmpty {
+            let hint = all ? "" : "; --all measures variants not in use, too"
+            throw ValidationError("--filter: no row's name contains '\(filter)'\(hint)")
         }
     }
 }
