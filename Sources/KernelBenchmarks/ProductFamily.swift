@@ -11,11 +11,21 @@ enum ProductFamily: BenchmarkFamily {
     private static let blockSize = 64
 
     static func cases(size: Int) -> [BenchmarkCase] {
-        [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
-            Multiply4BitFloat32Kernel.supported.compactMap { variant($0, rows, size) }
-                + Multiply4BitBFloat16Kernel.supported.compactMap { variant($0, rows, size) }
-                + Multiply4BitInt8Kernel.supported.compactMap { variant($0, rows, size) }
-                + Multiply4BitTransposedKernel.supported.compactMap { transposed($0, rows, size) }
+        func products<Kernel: Multiply4BitKernel>(_: Kernel.Type, _ rows: Int) -> [BenchmarkCase] {
+            Kernel.supported.compactMap { product($0, rows, size) }
+        }
+        func gradients<Kernel: Multiply4BitTransposedKernel>(
+            _: Kernel.Type,
+            _ rows: Int
+        ) -> [BenchmarkCase] {
+            Kernel.supported.compactMap { gradient($0, rows, size) }
+        }
+        return [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
+            products(Multiply4BitFloat32Kernel.self, rows)
+                + products(Multiply4BitBFloat16Kernel.self, rows)
+                + products(Multiply4BitInt8Kernel.self, rows)
+                + gradients(Multiply4BitTransposedFloat32Kernel.self, rows)
+                + gradients(Multiply4BitTransposedBFloat16Kernel.self, rows)
         }
     }
 
@@ -25,7 +35,7 @@ enum ProductFamily: BenchmarkFamily {
     }
 
     /// Returns the row of a variant; the generic ones are far too slow for many rows.
-    private static func variant<Kernel: Multiply4BitKernel>(
+    private static func product<Kernel: Multiply4BitKernel>(
         _ kernel: Kernel,
         _ rows: Int,
         _ size: Int
@@ -81,8 +91,8 @@ enum ProductFamily: BenchmarkFamily {
     }
 
     /// Returns the row of a variant of the gradient with respect to the activations.
-    private static func transposed(
-        _ kernel: Multiply4BitTransposedKernel,
+    private static func gradient<Kernel: Multiply4BitTransposedKernel>(
+        _ kernel: Kernel,
         _ rows: Int,
         _ size: Int
     ) -> BenchmarkCase? {
@@ -95,12 +105,12 @@ enum ProductFamily: BenchmarkFamily {
             operation: "gradient",
             format: "nf4/\(rows)",
             element: .float32,
-            mode: .float32,
+            mode: Kernel.mode,
             variant: kernel.name,
-            isSelected: kernel.name == Multiply4BitTransposedKernel.selected.name,
+            isSelected: kernel.name == Kernel.selected.name,
             byteCount: panels.codeByteCount + 4 * panels.scaleCount,
             operationCount: 2 * rows * size * size,
-            limit: limit(rows, .float32)
+            limit: limit(rows, Kernel.mode)
         ) { memory, workers in
             turn += 1
             memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {

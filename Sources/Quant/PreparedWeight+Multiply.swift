@@ -93,18 +93,21 @@ extension PreparedWeight {
     /// activations of `multiply`.
     ///
     /// The result has the same bits for any number of threads. Elements of the weight are rounded to
-    /// float32, as dequantizing does; each sum is within `N` roundings of float32 of the exact one.
+    /// float32, as dequantizing does; `.bfloat16` rounds them and the gradients once more. Each sum is
+    /// within `N` roundings of float32 of the exact one of its operands.
     /// - Parameters:
     ///   - dy: `M` rows of `N` gradients, row by row.
     ///   - dx: receives `M` rows of `K` numbers.
+    ///   - mode: how operands are rounded.
     ///   - accumulates: whether the result is added to what `dx` holds.
     ///   - workspace: scratch memory.
     ///   - workers: the threads.
     /// - Throws: `limit.memory` if the workspace cannot grow.
-    /// - Precondition: the counts fit.
+    /// - Precondition: the counts fit, and the mode is not `.int8`, which has no gradients.
     public func multiplyTransposed(
         _ dy: Span<Float>,
         into dx: inout MutableSpan<Float>,
+        mode: ComputeMode = .bfloat16,
         accumulates: Bool = false,
         workspace: inout ProductWorkspace,
         on workers: WorkerPool = .shared()
@@ -114,15 +117,24 @@ extension PreparedWeight {
             dy.count == rows * rowCount && dx.count == rows * columnCount,
             "\(dy.count) gradients and \(dx.count) results for [\(rowCount), \(columnCount)]"
         )
+        precondition(mode != .int8, "gradients have no int8 mode")
         switch storage {
         case .packed(let packed):
             do throws(AllocationError) {
-                try packed.multiplyTransposed(dy, rows, into: &dx, accumulates, &workspace, workers)
+                try packed.multiplyTransposed(
+                    dy,
+                    rows,
+                    into: &dx,
+                    mode,
+                    accumulates,
+                    &workspace,
+                    workers
+                )
             } catch {
                 throw CheckpointError(error)
             }
         case .canonical(let weight):
-            weight.multiplyRowsTransposed(dy, rows, into: &dx, accumulates)
+            weight.multiplyRowsTransposed(dy, rows, into: &dx, mode, accumulates)
         }
     }
 }
@@ -166,25 +178,33 @@ extension PreparedWeight.PackedCodes {
         _ dy: Span<Float>,
         _ rows: Int,
         into dx: inout MutableSpan<Float>,
+        _ mode: ComputeMode,
         _ accumulates: Bool,
         _ workspace: inout ProductWorkspace,
         _ workers: WorkerPool
     ) throws(AllocationError) {
-        try codes.withBytes { (codes) throws(AllocationError) in
-            try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
-                try Multiply4BitTransposedKernel.selected.multiply(
-                    dy,
-                    rowCount: rows,
-                    with: panels,
-                    codes: codes,
-                    scales: scales,
-                    values: values,
-                    into: &dx,
-                    accumulates: accumulates,
-                    scratch: &workspace.scratch,
-                    on: workers
-                )
+        func run(_ kernel: some Multiply4BitTransposedKernel) throws(AllocationError) {
+            try codes.withBytes { (codes) throws(AllocationError) in
+                try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+                    try kernel.multiply(
+                        dy,
+                        rowCount: rows,
+                        with: panels,
+                        codes: codes,
+                        scales: scales,
+                        values: values,
+                        into: &dx,
+                        accumulates: accumulates,
+                        scratch: &workspace.scratch,
+                        on: workers
+                    )
+                }
             }
+        }
+        switch mode {
+        case .float32: try run(Multiply4BitTransposedFloat32Kernel.selected)
+        case .bfloat16: try run(Multiply4BitTransposedBFloat16Kernel.selected)
+        case .int8: preconditionFailure("gradients have no int8 mode")
         }
     }
 }

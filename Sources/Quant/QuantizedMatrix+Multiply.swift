@@ -28,11 +28,16 @@ extension QuantizedMatrix {
     /// Returns `dy · W`, `[M, K]`: the gradient with respect to the activations of `multiplied`.
     ///
     /// For one product; who makes many keeps a `PreparedWeight` and a `ProductWorkspace`.
-    /// - Parameter dy: `[M, N]`.
+    /// - Parameters:
+    ///   - dy: `[M, N]`.
+    ///   - mode: how operands are rounded.
     /// - Returns: `[M, K]`.
     /// - Throws: `limit.memory`.
-    /// - Precondition: `dy.columnCount == rowCount`.
-    public func multipliedTransposed(by dy: Matrix) throws(CheckpointError) -> Matrix {
+    /// - Precondition: `dy.columnCount == rowCount`; the mode is not `.int8`, which has no gradients.
+    public func multipliedTransposed(
+        by dy: Matrix,
+        mode: ComputeMode = .bfloat16
+    ) throws(CheckpointError) -> Matrix {
         precondition(
             dy.columnCount == rowCount,
             "\(dy.columnCount) gradients a row for [\(rowCount), \(columnCount)]"
@@ -42,7 +47,7 @@ extension QuantizedMatrix {
         var dx = [Float](repeating: 0, count: dy.rowCount * columnCount)
         try dy.elements.withFloatSpan { (dy) throws(CheckpointError) in
             try dx.withMutableFloatSpan { (dx) throws(CheckpointError) in
-                try weight.multiplyTransposed(dy, into: &dx, workspace: &workspace)
+                try weight.multiplyTransposed(dy, into: &dx, mode: mode, workspace: &workspace)
             }
         }
         return Matrix(rowCount: dy.rowCount, columnCount: columnCount, elements: dx)
@@ -66,7 +71,7 @@ extension QuantizedMatrix {
         guard rows > 0, outputs > 0 else { return }
         let scales = absmax.values
         let dtype: FloatDType = mode == .bfloat16 ? .bfloat16 : .float32
-        let x = activations(x, rounded: mode)
+        let x = rounded(x, mode, columnCount: inputs)
         // Each output in the order of its row of weights, then handed to its place: threads write
         // whole columns.
         let columns = try workers.map(outputs) {
@@ -90,34 +95,20 @@ extension QuantizedMatrix {
         }
     }
 
-    /// Returns activations as a mode rounds them, in runs of at most 64 of a row.
-    private func activations(_ x: Span<Float>, rounded mode: ComputeMode) -> [Float] {
-        var rounded = x.indices.map { x[$0] }
-        switch mode {
-        case .float32: break
-        case .bfloat16: rounded = rounded.map { Float(BFloat16($0)) }
-        case .int8:
-            for start in stride(from: 0, to: x.count, by: max(columnCount, 1)) {
-                for first in stride(from: start, to: start + columnCount, by: TileRows.int8Run) {
-                    let run = first..<min(first + TileRows.int8Run, start + columnCount)
-                    TileRows.roundInt8(&rounded[run])
-                }
-            }
-        }
-        return rounded
-    }
-
     /// Multiplies `dx = dy · W` (+ dx) with dequantized rows of the weight, ascending.
     func multiplyRowsTransposed(
         _ dy: Span<Float>,
         _ rows: Int,
         into dx: inout MutableSpan<Float>,
+        _ mode: ComputeMode,
         _ accumulates: Bool
     ) {
+        let dtype: FloatDType = mode == .bfloat16 ? .bfloat16 : .float32
+        let dy = rounded(dy, mode, columnCount: rowCount)
         let scales = absmax.values
         if !accumulates { for place in dx.indices { dx[place] = 0 } }
         for output in 0..<rowCount {
-            let weights = row(output, scales, as: .float32)
+            let weights = row(output, scales, as: dtype)
             for row in 0..<rows {
                 let gradient = dy[row * rowCount + output]
                 for column in 0..<columnCount {
@@ -125,6 +116,17 @@ extension QuantizedMatrix {
                 }
             }
         }
+    }
+
+    /// Returns rows of activations or gradients as a mode rounds them.
+    private func rounded(
+        _ rows: Span<Float>,
+        _ mode: ComputeMode,
+        columnCount: Int
+    ) -> [Float] {
+        var elements = rows.indices.map { rows[$0] }
+        mode.round(&elements, columnCount: columnCount)
+        return elements
     }
 
     /// Returns a row of the weight, rounded to a type and widened again.

@@ -1,18 +1,6 @@
 internal import CSIMDKernels
 package import Machine
 
-/// How the numbers of a product are rounded before they are multiplied.
-public enum ComputeMode: String, Sendable, Hashable, CaseIterable {
-    /// Values of codes and activations in float32, every product and sum one fused multiply-add.
-    case float32
-    /// Both rounded to bfloat16, products exact, sums in float32: what QLoRA calls compute dtype.
-    case bfloat16
-    /// Activations rounded to multiples of a step that at most 64 of them share, values of codes to
-    /// multiples of one step, both at most 127; products and their sums are integers. The fastest, and
-    /// several times as inexact as bfloat16.
-    case int8
-}
-
 /// Multiplies rows of activations with a packed 4-bit weight: `y = x · Wᵀ`, without expanding it.
 ///
 /// For each output, with `w = values[code]`: the elements of a group that share a scale are summed
@@ -36,6 +24,13 @@ package struct Multiply4BitFunction: Sendable {
                 UnsafePointer<qk_multiply_4bit_arguments>?
             ) -> Void
         )?
+    /// How the function wants its activations.
+    fileprivate let packing: qk_row_packing
+
+    fileprivate init(_ entry: qk_multiply_4bit_entry) {
+        unsafe function = entry.function
+        packing = unsafe entry.packing
+    }
 }
 
 /// The products of `ComputeMode.float32`.
@@ -47,7 +42,7 @@ package struct Multiply4BitFloat32Kernel: Multiply4BitKernel {
     package static let compiled = unsafe compiledEntries(qk_multiply_4bit_float32_entries) {
         unsafe Self(
             variant: KernelVariant($0.variant),
-            function: Multiply4BitFunction(function: $0.function)
+            function: Multiply4BitFunction($0)
         )
     }
     package static let selected = preferred()
@@ -62,7 +57,7 @@ package struct Multiply4BitBFloat16Kernel: Multiply4BitKernel {
     package static let compiled = unsafe compiledEntries(qk_multiply_4bit_bfloat16_entries) {
         unsafe Self(
             variant: KernelVariant($0.variant),
-            function: Multiply4BitFunction(function: $0.function)
+            function: Multiply4BitFunction($0)
         )
     }
     package static let selected = preferred()
@@ -77,7 +72,7 @@ package struct Multiply4BitInt8Kernel: Multiply4BitKernel {
     package static let compiled = unsafe compiledEntries(qk_multiply_4bit_int8_entries) {
         unsafe Self(
             variant: KernelVariant($0.variant),
-            function: Multiply4BitFunction(function: $0.function)
+            function: Multiply4BitFunction($0)
         )
     }
     package static let selected = preferred()
@@ -125,58 +120,31 @@ extension Multiply4BitKernel {
         precondition(x.count == rowCount * panels.columnCount, "\(x.count) activations")
         precondition(y.count == rowCount * panels.rowCount, "\(y.count) outputs")
         precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
+        let rows = PackedRows(
+            rowCount: rowCount,
+            columnCount: panels.columnCount,
+            group: panels.group,
+            packing: function.packing,
+            limit: Int(QK_TILE_ROWS)
+        )
         guard rowCount > 0 else { return }
-        let tileRows = TileRows.count(forRows: rowCount)
-        let byteCount = TileRows.byteCount(rowCount: rowCount, for: panels, mode: Self.mode)
+        let byteCount = rows.byteCount
         if scratch.byteCount < byteCount { scratch = try AlignedBuffer(byteCount: byteCount) }
-        let tileByteCount = byteCount / rowCount * tileRows
-        packRows(x, tileRows, panels, tileByteCount, byteCount, &scratch, workers)
+        scratch.withMutablePrefix(byteCount) { rows.pack(x, into: &$0, on: workers) }
         scratch.withPrefix(byteCount) { packed in
             unsafe packed.withUnsafeBytes { packed in
                 unsafe withPackedWeight(panels, codes, scales, values) { weight in
                     unsafe y.withUnsafeMutableBufferPointer { y in
                         let product = unsafe PackedProduct(
                             weight: weight,
+                            rows: rows,
                             x: packed.baseAddress,
                             y: y.baseAddress,
                             bias: options.bias,
-                            accumulates: options.accumulates,
-                            rowCount: rowCount,
-                            tileRows: tileRows,
-                            tileByteCount: tileByteCount
+                            accumulates: options.accumulates
                         )
                         product.run(function, panelCount: panels.panelCount, on: workers)
                     }
-                }
-            }
-        }
-    }
-
-    private func packRows(
-        _ x: Span<Float>,
-        _ tileRows: Int,
-        _ panels: PackedPanels,
-        _ tileByteCount: Int,
-        _ byteCount: Int,
-        _ scratch: inout AlignedBuffer,
-        _ workers: WorkerPool
-    ) {
-        let columnCount = panels.columnCount
-        unsafe x.withUnsafeBufferPointer { x in
-            // Read by all threads, written by none.
-            nonisolated(unsafe) let x = unsafe x
-            scratch.withMutablePrefix(byteCount) { packed in
-                workers.perform(writing: &packed, every: tileByteCount) { tile, _, packed in
-                    let start = tile * tileRows * columnCount
-                    let rows = unsafe min(tileRows, (x.count - start) / columnCount)
-                    unsafe TileRows.pack(
-                        Span(_unsafeElements: x).extracting(start..<start + rows * columnCount),
-                        stride: columnCount,
-                        rowCount: rows,
-                        for: panels,
-                        mode: Self.mode,
-                        into: &packed
-                    )
                 }
             }
         }
@@ -225,19 +193,17 @@ func withPackedWeight(
 @safe
 private struct PackedProduct: @unchecked Sendable {
     let weight: qk_packed_4bit
+    let rows: PackedRows
     let x: UnsafeRawPointer?
     let y: UnsafeMutablePointer<Float>?
     let bias: [Float]?
     let accumulates: Bool
-    let rowCount: Int
-    let tileRows: Int
-    let tileByteCount: Int
 
     /// Codes of so many panels stay in the second-level cache while all rows pass over them.
     private static let panelsInCache = 32
 
     func run(_ function: Multiply4BitFunction, panelCount: Int, on workers: WorkerPool) {
-        let tileCount = (rowCount + tileRows - 1) / tileRows
+        let tileCount = rows.tileCount
         // With one tile nothing is read twice: long streams, but enough pieces for all threads.
         let pieces = 4 * workers.threadCount
         let stride =
@@ -255,14 +221,14 @@ private struct PackedProduct: @unchecked Sendable {
         _ firstPanel: Int,
         _ endPanel: Int
     ) {
-        let firstRow = tile * tileRows
+        let firstRow = tile * rows.tileRowCount
         unsafe (bias ?? []).withUnsafeBufferPointer { biases in
             var arguments = unsafe qk_multiply_4bit_arguments(
                 weight: weight,
                 first_panel: firstPanel,
                 end_panel: endPanel,
-                x: x?.advanced(by: tile * tileByteCount),
-                rows: min(tileRows, rowCount - firstRow),
+                x: x?.advanced(by: tile * rows.tileByteCount),
+                rows: rows.rowCount(ofTile: tile),
                 y: y?.advanced(by: firstRow * weight.n),
                 y_stride: weight.n,
                 bias: bias == nil ? nil : biases.baseAddress,

@@ -3,33 +3,80 @@ package import Machine
 
 /// Multiplies rows of gradients with a packed 4-bit weight: `dx = dy · W`, without expanding it.
 ///
-/// For each element of `dx`, over the rows of the weight, ascending, from 0 or from what `dx` held:
-/// `t = fma(dy, fl(values[code] · scale), t)`. All variants give the same bits, whatever the number
-/// of threads. `qk_multiply_4bit_transposed.h` gives the details.
+/// For each element of `dx`, over the rows of the weight, from 0 or from what `dx` held:
+/// `t = fma(dy, fl(values[code] · scale), t)`. In float32 all variants give the same bits; in bfloat16,
+/// where `dy` and the element of the weight are rounded first, they agree within the bound of a sum of
+/// `N` terms. `qk_multiply_4bit_transposed.h` gives the orders.
 @safe
-package struct Multiply4BitTransposedKernel: Kernel {
-    package let variant: KernelVariant
-    private let function:
+package protocol Multiply4BitTransposedKernel: Kernel {
+    /// The mode, float32 or bfloat16.
+    static var mode: ComputeMode { get }
+    /// The function of the C table.
+    var function: Multiply4BitTransposedFunction { get }
+}
+
+/// A function of the C table; see `qk_multiply_4bit_transposed.h`.
+@safe
+package struct Multiply4BitTransposedFunction: Sendable {
+    fileprivate let function:
         (
             @convention(c) (
                 UnsafePointer<qk_multiply_4bit_transposed_arguments>?
             ) -> Void
         )?
+    /// How the function wants its gradients.
+    fileprivate let packing: qk_row_packing
 
-    package static let compiled = unsafe compiledEntries(qk_multiply_4bit_transposed_entries) {
-        unsafe Self(variant: KernelVariant($0.variant), function: $0.function)
+    fileprivate init(_ entry: qk_multiply_4bit_transposed_entry) {
+        unsafe function = entry.function
+        packing = unsafe entry.packing
+    }
+}
+
+/// The gradients of `ComputeMode.float32`.
+package struct Multiply4BitTransposedFloat32Kernel: Multiply4BitTransposedKernel {
+    package static let mode = ComputeMode.float32
+    package let variant: KernelVariant
+    package let function: Multiply4BitTransposedFunction
+
+    package static let compiled = unsafe compiledEntries(
+        qk_multiply_4bit_transposed_float32_entries
+    ) {
+        unsafe Self(
+            variant: KernelVariant($0.variant),
+            function: Multiply4BitTransposedFunction($0)
+        )
     }
     package static let selected = preferred()
+}
 
-    /// The columns of the weight that one thread decodes at a time.
-    private static let columnTile = Int(QK_COLUMN_TILE)
-    /// Bytes of decoded weight for each worker.
-    private static let tileByteCount = Int(QK_TRANSPOSED_SCRATCH_BYTES)
+/// The gradients of `ComputeMode.bfloat16`.
+package struct Multiply4BitTransposedBFloat16Kernel: Multiply4BitTransposedKernel {
+    package static let mode = ComputeMode.bfloat16
+    package let variant: KernelVariant
+    package let function: Multiply4BitTransposedFunction
 
+    package static let compiled = unsafe compiledEntries(
+        qk_multiply_4bit_transposed_bfloat16_entries
+    ) {
+        unsafe Self(
+            variant: KernelVariant($0.variant),
+            function: Multiply4BitTransposedFunction($0)
+        )
+    }
+    package static let selected = preferred()
+}
+
+/// The columns of the weight that one thread decodes at a time.
+private let columnTile = Int(QK_COLUMN_TILE)
+/// Bytes of decoded weight for each worker.
+private let tileByteCount = Int(QK_TRANSPOSED_SCRATCH_BYTES)
+
+extension Multiply4BitTransposedKernel {
     /// Multiplies: `dx = dy · W` (+ dx).
     ///
-    /// Nothing is allocated if the scratch buffer is large enough; it grows to 128 KiB for each
-    /// worker.
+    /// Nothing is allocated if the scratch buffer is large enough; it grows to the packed
+    /// gradients and 128 KiB for each worker.
     /// - Parameters:
     ///   - dy: `rowCount` rows of `N` numbers, row by row.
     ///   - rowCount: `M`.
@@ -39,7 +86,7 @@ package struct Multiply4BitTransposedKernel: Kernel {
     ///   - values: what the 16 codes stand for.
     ///   - dx: receives `M · K` numbers, row by row.
     ///   - accumulates: whether the result is added to what `dx` holds.
-    ///   - scratch: for the decoded parts of the weight.
+    ///   - scratch: for the packed gradients and the decoded parts of the weight.
     ///   - workers: the threads.
     /// - Throws: `AllocationError` if the scratch buffer cannot grow.
     package func multiply(
@@ -57,44 +104,35 @@ package struct Multiply4BitTransposedKernel: Kernel {
         precondition(dy.count == rowCount * panels.rowCount, "\(dy.count) gradients")
         precondition(dx.count == rowCount * panels.columnCount, "\(dx.count) results")
         guard rowCount > 0 else { return }
-        let byteCount = Self.tileByteCount * workers.threadCount
+        let rows = PackedRows(
+            rowCount: rowCount,
+            columnCount: panels.rowCount,
+            group: panels.rowCount,
+            packing: function.packing,
+            limit: Int(QK_GRADIENT_ROWS)
+        )
+        // The decoded parts first: they begin at multiples of 64 bytes.
+        let tilesByteCount = tileByteCount * workers.threadCount
+        let byteCount = tilesByteCount + rows.byteCount
         if scratch.byteCount < byteCount { scratch = try AlignedBuffer(byteCount: byteCount) }
         unsafe withPackedWeight(panels, codes, scales, values) { weight in
             scratch.withMutablePrefix(byteCount) { scratch in
+                var packed = scratch._mutatingExtracting(tilesByteCount..<byteCount)
+                rows.pack(dy, into: &packed, on: workers)
                 unsafe scratch.withUnsafeMutableBytes { scratch in
-                    unsafe dy.withUnsafeBufferPointer { dy in
-                        unsafe dx.withUnsafeMutableBufferPointer { dx in
-                            let product = unsafe TransposedProduct(
-                                weight: weight,
-                                dy: dy.baseAddress,
-                                dx: dx.baseAddress,
-                                rowCount: rowCount,
-                                accumulates: accumulates,
-                                scratch: scratch.baseAddress
-                            )
-                            run(product, panels.columnCount, on: workers)
-                        }
+                    unsafe dx.withUnsafeMutableBufferPointer { dx in
+                        let product = unsafe TransposedProduct(
+                            weight: weight,
+                            rows: rows,
+                            dy: UnsafeRawPointer(scratch.baseAddress?.advanced(by: tilesByteCount)),
+                            dx: dx.baseAddress,
+                            accumulates: accumulates,
+                            scratch: scratch.baseAddress
+                        )
+                        product.run(function, on: workers)
                     }
                 }
             }
-        }
-    }
-
-    private func run(_ product: TransposedProduct, _ columnCount: Int, on workers: WorkerPool) {
-        let tileCount = (columnCount + Self.columnTile - 1) / Self.columnTile
-        workers.perform(tileCount) { tile, worker in
-            var arguments = unsafe qk_multiply_4bit_transposed_arguments(
-                weight: product.weight,
-                first_column: tile * Self.columnTile,
-                dy: product.dy,
-                dy_stride: product.weight.n,
-                rows: product.rowCount,
-                dx: product.dx,
-                dx_stride: columnCount,
-                accumulates: product.accumulates ? 1 : 0,
-                scratch: product.scratch?.advanced(by: worker * Self.tileByteCount)
-            )
-            unsafe function?(&arguments)
         }
     }
 }
@@ -106,9 +144,28 @@ package struct Multiply4BitTransposedKernel: Kernel {
 @safe
 private struct TransposedProduct: @unchecked Sendable {
     let weight: qk_packed_4bit
-    let dy: UnsafePointer<Float>?
+    let rows: PackedRows
+    let dy: UnsafeRawPointer?
     let dx: UnsafeMutablePointer<Float>?
-    let rowCount: Int
     let accumulates: Bool
     let scratch: UnsafeMutableRawPointer?
+
+    func run(_ function: Multiply4BitTransposedFunction, on workers: WorkerPool) {
+        let columnCount = unsafe weight.k
+        workers.perform((columnCount + columnTile - 1) / columnTile) { tile, worker in
+            var arguments = unsafe qk_multiply_4bit_transposed_arguments(
+                weight: weight,
+                first_column: tile * columnTile,
+                dy: dy,
+                tile_rows: rows.tileRowCount,
+                tile_stride: rows.tileByteCount,
+                rows: rows.rowCount,
+                dx: dx,
+                dx_stride: columnCount,
+                accumulates: accumulates ? 1 : 0,
+                scratch: scratch?.advanced(by: worker * tileByteCount)
+            )
+            unsafe function.function?(&arguments)
+        }
+    }
 }

@@ -31,8 +31,11 @@ import Testing
         for variant in Multiply4BitInt8Kernel.supported.map(\.name) {
             #expect(names.contains("multiply/nf4/1/int8/\(variant)"))
         }
-        for kernel in Multiply4BitTransposedKernel.supported where kernel.name != "generic" {
-            #expect(names.contains("gradient/nf4/1/float32/\(kernel.name)"))
+        let gradients =
+            Multiply4BitTransposedFloat32Kernel.supported.map { "float32/\($0.name)" }
+            + Multiply4BitTransposedBFloat16Kernel.supported.map { "bfloat16/\($0.name)" }
+        for variant in gradients where !variant.hasSuffix("generic") {
+            #expect(names.contains("gradient/nf4/1/\(variant)"))
         }
         for variant in Quantize8BitKernel.supported.map(\.name) + ["reference"] {
             #expect(names.contains("quantize/nested/float32/\(variant)"))

@@ -49,47 +49,50 @@ static void make_product(uint64_t seed, product_case *c) {
         c->scales[i] = number(&random);
 }
 
-/// A mode of the product, its variants and how its activations are packed.
+/// A mode of the products and its variants.
 typedef struct {
     const char *name;
     const qk_multiply_4bit_entry *(*entries)(size_t *count);
     int is_exact;
-    size_t (*packed_size)(const product_case *c);
-    void (*pack)(const product_case *c, void *packed);
 } product_mode;
 
-static size_t packed_size_float32(const product_case *c) { return c->rows * c->k * 4; }
-static size_t packed_size_bfloat16(const product_case *c) { return c->rows * c->k * 2; }
-static size_t packed_size_int8(const product_case *c) {
-    return qk_packed_rows_int8_size(c->rows, c->k, c->group);
-}
-static void pack_float32(const product_case *c, void *packed) {
-    qk_pack_rows(c->x, c->k, c->rows, c->k, QK_FLOAT32, packed);
-}
-static void pack_bfloat16(const product_case *c, void *packed) {
-    qk_pack_rows(c->x, c->k, c->rows, c->k, QK_BFLOAT16, packed);
-}
-static void pack_int8(const product_case *c, void *packed) {
-    qk_pack_rows_int8(c->x, c->k, c->rows, c->k, c->group, packed);
-}
-
 static const product_mode modes[] = {
-    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 1, packed_size_float32, pack_float32},
-    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 0, packed_size_bfloat16,
-     pack_bfloat16},
-    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 1, packed_size_int8, pack_int8},
+    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 1},
+    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 0},
+    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 1},
 };
 
+/// A mode of the gradients and its variants.
+typedef struct {
+    const char *name;
+    const qk_multiply_4bit_transposed_entry *(*entries)(size_t *count);
+    int is_exact;
+} gradient_mode;
+
+static const gradient_mode gradient_modes[] = {
+    {"gradient_4bit fp32", qk_multiply_4bit_transposed_float32_entries, 1},
+    {"gradient_4bit bf16", qk_multiply_4bit_transposed_bfloat16_entries, 0},
+};
+
+/// Packs rows as the generic variant does.
+static void pack_rows(const float *x, size_t rows, size_t k, size_t group, qk_row_packing packing,
+                      void *packed) {
+    size_t count;
+    const qk_pack_rows_entry *entries = qk_pack_rows_entries(&count);
+    entries[count - 1].function(x, k, rows, k, group, packing, packed);
+}
+
 /// Computes a case with one variant into a buffer.
-static const float *multiply(const product_case *c, qk_multiply_4bit_fn *function,
-                             const product_mode *mode, const guarded_buffer *output) {
+static const float *multiply(const product_case *c, const qk_multiply_4bit_entry *entry,
+                             const guarded_buffer *output) {
     size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
     uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 8, 0);
     float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
-    void *x = guarded_bytes(&packed_x, mode->packed_size(c), 0);
+    size_t size = qk_packed_rows_size(c->rows, c->k, c->group, entry->packing);
+    void *x = guarded_bytes(&packed_x, size, 0);
     float *y = guarded_bytes(output, c->rows * c->n * 4, 0);
     qk_pack_4bit(c->codes, c->scales, c->n, c->k, c->block, c->group, 0, panels, codes, scales);
-    mode->pack(c, x);
+    pack_rows(c->x, c->rows, c->k, c->group, entry->packing, x);
     memcpy(y, c->old, c->rows * c->n * 4);
     qk_multiply_4bit_arguments arguments = {
         .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
@@ -102,62 +105,135 @@ static const float *multiply(const product_case *c, qk_multiply_4bit_fn *functio
         .bias = c->with_bias ? c->bias : NULL,
         .accumulates = c->accumulates,
     };
-    function(&arguments);
+    entry->function(&arguments);
     return y;
 }
 
 /// Computes the gradient of a case's activations with one variant into a buffer; dy is what y held
 /// in the product, and dx holds x.
 static const float *multiply_transposed(const product_case *c,
-                                        qk_multiply_4bit_transposed_fn *function,
+                                        const qk_multiply_4bit_transposed_entry *entry,
                                         const guarded_buffer *output) {
     static _Alignas(64) uint8_t scratch[QK_TRANSPOSED_SCRATCH_BYTES];
     size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
+    size_t tiles = (c->rows + QK_GRADIENT_ROWS - 1) / QK_GRADIENT_ROWS;
+    size_t tile_rows = (c->rows + tiles - 1) / tiles, last = c->rows - (tiles - 1) * tile_rows;
+    size_t tile_stride = qk_packed_rows_size(tile_rows, c->n, c->n, entry->packing);
+    size_t size = (tiles - 1) * tile_stride + qk_packed_rows_size(last, c->n, c->n, entry->packing);
     uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 8, 0);
     float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
-    float *dy = guarded_bytes(&packed_x, c->rows * c->n * 4, 0);
+    char *dy = guarded_bytes(&packed_x, size, 0);
     float *dx = guarded_bytes(output, c->rows * c->k * 4, 0);
     qk_pack_4bit(c->codes, c->scales, c->n, c->k, c->block, c->group, 0, panels, codes, scales);
-    memcpy(dy, c->old, c->rows * c->n * 4);
+    for (size_t tile = 0; tile < tiles; tile++)
+        pack_rows(c->old + tile * tile_rows * c->n, tile + 1 < tiles ? tile_rows : last, c->n,
+                  c->n, entry->packing, dy + tile * tile_stride);
     memcpy(dx, c->x, c->rows * c->k * 4);
     for (size_t column = 0; column < c->k; column += QK_COLUMN_TILE) {
         qk_multiply_4bit_transposed_arguments arguments = {
             .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
             .first_column = column,
             .dy = dy,
-            .dy_stride = c->n,
+            .tile_rows = tile_rows,
+            .tile_stride = tile_stride,
             .rows = c->rows,
             .dx = dx,
             .dx_stride = c->k,
             .accumulates = c->accumulates,
             .scratch = scratch,
         };
-        function(&arguments);
+        entry->function(&arguments);
     }
     return dx;
 }
 
-/// Whether two results agree: in every bit, or as two sums of the same products can differ.
-static int agree(const product_case *c, const float *one, const float *two,
-                 const product_mode *mode) {
-    if (mode->is_exact)
+static double element(const product_case *c, size_t index) {
+    unsigned code = c->codes[index / 2] >> (index % 2 ? 0 : 4) & 15;
+    return (double)c->scales[index / c->block] * (double)c->values[code];
+}
+
+/// Whether two numbers differ by no more than two sums of `terms` rounded products can.
+static int is_near(float one, float two, size_t terms, double absolute_sum) {
+    // Rounded operands grow by 2^-8 each.
+    double bound = 2 * (double)terms * 0x1p-24 * 1.01 * absolute_sum;
+    return fabs((double)one - (double)two) <= bound;
+}
+
+/// Whether two products agree: in every bit, or as two sums of the same numbers can differ.
+static int products_agree(const product_case *c, const float *one, const float *two, int is_exact) {
+    if (is_exact)
         return memcmp(one, two, c->rows * c->n * 4) == 0;
-    for (size_t row = 0; row < c->rows; row++)
-        for (size_t output = 0; output < c->n; output++) {
-            double sum = fabs((double)c->bias[output]) + fabs((double)c->old[row * c->n + output]);
-            for (size_t k = 0; k < c->k; k++) {
-                size_t index = output * c->k + k;
-                unsigned code = c->codes[index / 2] >> (index % 2 ? 0 : 4) & 15;
-                sum += fabs((double)c->scales[index / c->block] * (double)c->values[code] *
-                            (double)c->x[row * c->k + k]);
-            }
-            // Each is off by K + K / 8 + 4 roundings at most; rounded operands grow by 2^-8 each.
-            double bound = 2 * (double)(c->k + c->k / 8 + 4) * 0x1p-24 * 1.01 * sum;
-            double difference = (double)one[row * c->n + output] - (double)two[row * c->n + output];
-            if (!(fabs(difference) <= bound))
-                return 0;
-        }
+    for (size_t i = 0; i < c->rows * c->n; i++) {
+        size_t row = i / c->n, output = i % c->n;
+        double sum = fabs((double)c->bias[output]) + fabs((double)c->old[i]);
+        for (size_t k = 0; k < c->k; k++)
+            sum += fabs(element(c, output * c->k + k) * (double)c->x[row * c->k + k]);
+        if (!is_near(one[i], two[i], c->k + c->k / 8 + 4, sum))
+            return 0;
+    }
     return 1;
+}
+
+/// The same for two gradients.
+static int gradients_agree(const product_case *c, const float *one, const float *two,
+                           int is_exact) {
+    if (is_exact)
+        return memcmp(one, two, c->rows * c->k * 4) == 0;
+    for (size_t i = 0; i < c->rows * c->k; i++) {
+        size_t row = i / c->k, column = i % c->k;
+        double sum = fabs((double)c->x[i]);
+        for (size_t output = 0; output < c->n; output++)
+            sum += fabs(element(c, output * c->k + column) * (double)c->old[row * c->n + output]);
+        if (!is_near(one[i], two[i], c->n + 2, sum))
+            return 0;
+    }
+    return 1;
+}
+
+static int is_supported(const qk_variant *variant, uint32_t features) {
+    return (variant->features & features) == variant->features;
+}
+
+/// Whether a variant packs a case's activations, with numbers of every kind among them, as the generic
+/// one does, in each packing; those for pairs and single numbers with any number of columns.
+static int packs_agree(const product_case *c, const qk_pack_rows_entry *entry,
+                       const qk_pack_rows_entry *generic, uint64_t seed) {
+    static const float odd[] = {0, -0.0f, 1e-45f, 3e38f, INFINITY, -NAN, 0x1.01p0f, 0x1.03p0f};
+    static float x[QK_TILE_ROWS * MOST_INPUTS];
+    generator random = {seed};
+    memcpy(x, c->x, sizeof x);
+    for (size_t i = seed % 2 ? 0 : c->rows * c->k; i < c->rows * c->k; i += 1 + next_random(&random) % 50)
+        x[i] = odd[next_random(&random) % 8];
+    for (qk_row_packing packing = QK_ROWS_FLOAT32; packing <= QK_ROWS_INT8; packing++) {
+        size_t k = packing == QK_ROWS_INT8 ? c->k : c->k - next_random(&random) % 8;
+        size_t size = qk_packed_rows_size(c->rows, k, c->group, packing);
+        void *one = guarded_bytes(&expected, size, 0), *two = guarded_bytes(&found, size, 0);
+        float *own = guarded_bytes(&packed_x, c->rows * k * 4, 0);
+        memcpy(own, x, c->rows * k * 4);
+        generic->function(own, k, c->rows, k, c->group, packing, one);
+        entry->function(own, k, c->rows, k, c->group, packing, two);
+        if (memcmp(one, two, size) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+static void check_packing(uint32_t features, size_t case_count, product_case *c,
+                          void (*report)(const char *, const char *, size_t, size_t, uint64_t)) {
+    size_t count;
+    const qk_pack_rows_entry *entries = qk_pack_rows_entries(&count);
+    for (size_t index = 0; index < count; index++) {
+        if (!is_supported(&entries[index].variant, features))
+            continue;
+        size_t wrong = 0;
+        uint64_t first_wrong = 0;
+        for (uint64_t seed = 1; seed <= case_count; seed++) {
+            make_product(seed, c);
+            if (!packs_agree(c, &entries[index], &entries[count - 1], seed) && wrong++ == 0)
+                first_wrong = seed;
+        }
+        report("pack_rows", entries[index].variant.name, case_count, wrong, first_wrong);
+    }
 }
 
 void check_products(uint32_t features, size_t case_count,
@@ -170,44 +246,43 @@ void check_products(uint32_t features, size_t case_count,
     product_case *c = malloc(sizeof *c);
     if (c == NULL)
         abort();
-    for (const product_mode *mode = modes; mode < modes + 3; mode++) {
+    check_packing(features, case_count, c, report);
+    for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
         size_t count;
-        const qk_multiply_4bit_entry *entries = mode->entries(&count);
+        const qk_multiply_4bit_entry *entries = modes[m].entries(&count);
         for (size_t index = 0; index < count; index++) {
-            if ((entries[index].variant.features & features) != entries[index].variant.features)
+            if (!is_supported(&entries[index].variant, features))
                 continue;
             size_t wrong = 0;
             uint64_t first_wrong = 0;
             for (uint64_t seed = 1; seed <= case_count; seed++) {
                 make_product(seed, c);
-                const float *one = multiply(c, entries[count - 1].function, mode, &expected);
-                const float *two = multiply(c, entries[index].function, mode, &found);
-                if (!agree(c, one, two, mode)) {
-                    first_wrong = wrong == 0 ? seed : first_wrong;
-                    wrong++;
-                }
+                const float *one = multiply(c, &entries[count - 1], &expected);
+                const float *two = multiply(c, &entries[index], &found);
+                if (!products_agree(c, one, two, modes[m].is_exact) && wrong++ == 0)
+                    first_wrong = seed;
             }
-            report(mode->name, entries[index].variant.name, case_count, wrong, first_wrong);
+            report(modes[m].name, entries[index].variant.name, case_count, wrong, first_wrong);
         }
     }
-    size_t count;
-    const qk_multiply_4bit_transposed_entry *entries = qk_multiply_4bit_transposed_entries(&count);
-    for (size_t index = 0; index < count; index++) {
-        if ((entries[index].variant.features & features) != entries[index].variant.features)
-            continue;
-        size_t wrong = 0;
-        uint64_t first_wrong = 0;
-        for (uint64_t seed = 1; seed <= case_count; seed++) {
-            make_product(seed, c);
-            const float *one = multiply_transposed(c, entries[count - 1].function, &expected);
-            const float *two = multiply_transposed(c, entries[index].function, &found);
-            if (memcmp(one, two, c->rows * c->k * 4) != 0) {
-                first_wrong = wrong == 0 ? seed : first_wrong;
-                wrong++;
+    for (size_t m = 0; m < sizeof gradient_modes / sizeof *gradient_modes; m++) {
+        size_t count;
+        const qk_multiply_4bit_transposed_entry *entries = gradient_modes[m].entries(&count);
+        for (size_t index = 0; index < count; index++) {
+            if (!is_supported(&entries[index].variant, features))
+                continue;
+            size_t wrong = 0;
+            uint64_t first_wrong = 0;
+            for (uint64_t seed = 1; seed <= case_count; seed++) {
+                make_product(seed, c);
+                const float *one = multiply_transposed(c, &entries[count - 1], &expected);
+                const float *two = multiply_transposed(c, &entries[index], &found);
+                if (!gradients_agree(c, one, two, gradient_modes[m].is_exact) && wrong++ == 0)
+                    first_wrong = seed;
             }
+            report(gradient_modes[m].name, entries[index].variant.name, case_count, wrong,
+                   first_wrong);
         }
-        report("multiply_4bit transposed", entries[index].variant.name, case_count, wrong,
-               first_wrong);
     }
     free(c);
 }

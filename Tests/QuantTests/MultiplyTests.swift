@@ -31,8 +31,10 @@ import Testing
             elements: try golden.numbers("grad_out")
         )
         let expected = try golden.doubles("ref_grad_x_f64")
-        let dx = try golden.weight.multipliedTransposed(by: dy)
-        try golden.check(dx.elements, expected, as: golden.dtype)
+        for mode in [ComputeMode.float32, .bfloat16] {
+            let dx = try golden.weight.multipliedTransposed(by: dy, mode: mode)
+            try golden.check(dx.elements, expected, as: mode == .float32 ? golden.dtype : "bf16")
+        }
     }
 
     /// What int8 may add to the error of float32: half a step of each activation and, where codes are
@@ -98,7 +100,7 @@ import Testing
                 }
             }
             let dy = matrix(m, n)
-            let dx = try weight.multipliedTransposed(by: dy)
+            let dx = try weight.multipliedTransposed(by: dy, mode: .float32)
             #expect((dx.rowCount, dx.columnCount) == (m, k))
             for row in 0..<m {
                 for column in 0..<k {

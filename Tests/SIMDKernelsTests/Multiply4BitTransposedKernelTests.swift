@@ -17,7 +17,7 @@ import Testing
     private let codebook = TestCodebook.shuffled.codebook
 
     private func multiply(
-        _ kernel: Multiply4BitTransposedKernel,
+        _ kernel: some Multiply4BitTransposedKernel,
         _ sizes: ProductCase,
         _ operands: ProductOperands,
         _ dy: [Float],
@@ -77,9 +77,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Multiply4BitTransposedKernel.supported, cases)
+    @Test(arguments: Multiply4BitTransposedFloat32Kernel.supported, cases)
     func givesTheBitsOfTheOrder(
-        kernel: Multiply4BitTransposedKernel,
+        kernel: Multiply4BitTransposedFloat32Kernel,
         sizes: ProductCase
     ) throws {
         let operands = try ProductOperands(sizes)
@@ -90,6 +90,55 @@ import Testing
             #expect(plain == expected(sizes, operands, dy))
             let sum = try multiply(kernel, sizes, operands, dy, old: old, threadCount: threadCount)
             #expect(sum == expected(sizes, operands, dy, old: old))
+        }
+    }
+
+    /// Sums of rounded operands in float64, and the sums of magnitudes.
+    private func exact(
+        _ sizes: ProductCase,
+        _ operands: ProductOperands,
+        _ dy: [Float]
+    ) -> [(sum: Double, absoluteSum: Double)] {
+        func rounded(_ value: Float) -> Double {
+            let bits = ReferenceFloat.bits(of: value, as: .bfloat16)
+            return Double(ReferenceFloat.value(of: bits, as: .bfloat16))
+        }
+        return (0..<sizes.rows).flatMap { row in
+            (0..<sizes.inputs).map { column in
+                (0..<sizes.outputs).reduce((0.0, 0.0)) { sums, output in
+                    let index = output * sizes.inputs + column
+                    let element =
+                        codebook.values[Int(operands.codes[index])]
+                        * operands.scales[index / sizes.blockSize]
+                    let product = rounded(dy[row * sizes.outputs + output]) * rounded(element)
+                    return (sums.0 + product, sums.1 + product.magnitude)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Multiply4BitTransposedBFloat16Kernel.supported, cases)
+    func bfloat16MatchesTheReference(
+        kernel: Multiply4BitTransposedBFloat16Kernel,
+        sizes: ProductCase
+    ) throws {
+        let operands = try ProductOperands(sizes)
+        let dy = gradients(sizes)
+        let old = (0..<sizes.rows * sizes.inputs).map { Float($0 % 5) }
+        let expected = exact(sizes, operands, dy)
+        let plain = try multiply(kernel, sizes, operands, dy)
+        let sum = try multiply(kernel, sizes, operands, dy, old: old)
+        let roundings = Double(sizes.outputs + 2) * 0x1p-24
+        for place in expected.indices {
+            let (value, absoluteSum) = expected[place]
+            #expect((Double(plain[place]) - value).magnitude <= roundings * absoluteSum)
+            let before = Double(old[place])
+            let error = (Double(sum[place]) - value - before).magnitude
+            #expect(error <= roundings * (absoluteSum + before))
+        }
+        for threadCount in [1, 7] {
+            let again = try multiply(kernel, sizes, operands, dy, threadCount: threadCount)
+            #expect(again == plain)
         }
     }
 }

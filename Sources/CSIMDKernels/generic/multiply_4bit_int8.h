@@ -3,7 +3,7 @@
 
 #include "multiply_4bit_store.h"
 
-/// A run of activations as qk_pack_rows_int8 lays it out.
+/// A run of activations as qk_pack_rows_fn lays it out.
 typedef struct {
     const int32_t *starts; // [rows], -128 times the sum of each row
     const float *steps;    // [rows]

@@ -1,104 +1,141 @@
 #ifndef QK_MULTIPLY_4BIT_TRANSPOSED_LOOP_H
 #define QK_MULTIPLY_4BIT_TRANSPOSED_LOOP_H
 
+#include "bfloat16_bits.h"
+#include "float_convert.h"
 #include "qk_multiply_4bit_transposed.h"
 #include <string.h>
 
-// The loops of every variant; each compiles them for its instructions and brings its own decoder.
-// A vector of 16 lanes becomes as many registers as the instruction set needs.
+// The loops of every variant with float32 products; each compiles them for its instructions and brings
+// its own decoder. A vector of 16 lanes becomes as many registers as the instruction set needs.
 
 typedef float lanes16 __attribute__((vector_size(64)));
 
 enum {
     LANES = 16,
     VECTORS = QK_COLUMN_TILE / LANES,
-    // Rows of dy that pass over the decoded weight together: 6 x 4 sums in registers of AVX-512.
-    ROWS_AT_ONCE = 6,
-    CHUNK = QK_TRANSPOSED_SCRATCH_BYTES / (QK_COLUMN_TILE * 4),
+    EIGHTS = QK_COLUMN_TILE / 8,
+    PANELS_AT_ONCE = QK_TRANSPOSED_SCRATCH_BYTES / (QK_COLUMN_TILE * 4 * QK_PANEL_ROWS),
 };
 
-/// Where the codes and scales of one row of the weight are, from the tile's first column on: the
-/// dwords of 8 codes are 64 bytes apart.
+/// Where the tile's part of a panel is: [eights][16 rows][4 bytes] of codes, and the 16 scales of each
+/// eight columns. Beyond the weight's last column, the last eight once more: what is decoded from it
+/// is not used.
 typedef struct {
-    const uint8_t *dwords;
-    const float *scales;
-    size_t first_column;
-    size_t width; // columns of the tile that the weight has, a multiple of 8
-} row_part;
+    const uint8_t *codes[EIGHTS];
+    const float *scales[EIGHTS];
+} panel_part;
 
-static inline row_part part_of_row(const qk_packed_4bit *w, size_t first_column, size_t row) {
-    size_t panel = row / QK_PANEL_ROWS, lane = row % QK_PANEL_ROWS;
-    size_t left = w->k - first_column;
-    return (row_part){
-        w->codes + (panel * (w->k / 8) + first_column / 8) * 64 + lane * 4,
-        w->scales + panel * (w->k / w->group) * QK_PANEL_ROWS + lane,
-        first_column,
-        left < QK_COLUMN_TILE ? left : QK_COLUMN_TILE,
-    };
+static inline panel_part part_of_panel(const qk_packed_4bit *w, size_t first_column, size_t panel) {
+    const uint8_t *codes = w->codes + panel * w->k * 8;
+    const float *scales = w->scales + panel * (w->k / w->group) * QK_PANEL_ROWS;
+    size_t in_group = first_column % w->group;
+    scales += first_column / w->group * QK_PANEL_ROWS;
+    panel_part part;
+    for (size_t eight = 0; eight < EIGHTS; eight++) {
+        size_t column = first_column + 8 * eight;
+        if (column >= w->k) {
+            part.codes[eight] = part.codes[eight - 1];
+            part.scales[eight] = part.scales[eight - 1];
+            continue;
+        }
+        if (in_group == w->group) {
+            scales += QK_PANEL_ROWS;
+            in_group = 0;
+        }
+        part.codes[eight] = codes + column * 8;
+        part.scales[eight] = scales;
+        in_group += 8;
+    }
+    return part;
 }
 
-/// The scale of the eight elements that begin `column` columns into the tile.
-static inline float scale_at(const qk_packed_4bit *w, const row_part *part, size_t column) {
-    return part->scales[(part->first_column + column) / w->group * QK_PANEL_ROWS];
+/// Rounds the elements of a decoded panel to bfloat16.
+static inline __attribute__((always_inline)) void round_panel(float *elements) {
+    for (size_t i = 0; i < QK_PANEL_ROWS * QK_COLUMN_TILE; i++)
+        elements[i] = qk_float_of(qk_bf16_bits(qk_bits_of(elements[i])) << 16);
 }
 
 // The sums are copied to other memory before they are written: a compiler keeps in registers only
 // what nothing points to.
 
-/// Defines NAME, the variant: ATTRIBUTES choose the instructions; DECODE(w, part, out) writes the
-/// tile's 64 elements of a row of the weight, those beyond the weight's width as they come.
-#define QK_DEFINE_TRANSPOSED(NAME, ATTRIBUTES, DECODE)                                             \
+/// Defines NAME_float32 and NAME_bfloat16, the variants: ATTRIBUTES choose the instructions;
+/// DECODE(w, part, out) writes the elements [16 rows][64] of the tile's part of a panel; AT_ONCE of the
+/// tile's four vectors have sums in registers.
+#define QK_DEFINE_TRANSPOSED(NAME, ATTRIBUTES, DECODE, AT_ONCE)                                    \
     ATTRIBUTES static inline __attribute__((always_inline)) void NAME##_rows(                      \
-        const qk_multiply_4bit_transposed_arguments *a, size_t row, int rows, size_t first,        \
-        size_t end, const lanes16 *weights) {                                                      \
-        lanes16 sums[ROWS_AT_ONCE][VECTORS];                                                       \
-        size_t left = a->weight.k - a->first_column;                                               \
-        size_t width = left < QK_COLUMN_TILE ? left : QK_COLUMN_TILE;                              \
+        const qk_multiply_4bit_transposed_arguments *a, size_t tile, int rows, size_t vector,      \
+        size_t first, size_t end) {                                                                \
+        size_t column = a->first_column + vector * LANES;                                          \
+        if (column >= a->weight.k)                                                                 \
+            return;                                                                                \
+        size_t left = a->weight.k - column;                                                        \
+        size_t width = left < AT_ONCE * LANES ? left : AT_ONCE * LANES;                            \
+        float *dx = a->dx + tile * a->tile_rows * a->dx_stride + column;                           \
+        lanes16 sums[QK_GRADIENT_ROWS][AT_ONCE];                                                   \
         int begins = first == 0 && !a->accumulates;                                                \
         for (int r = 0; r < rows; r++) {                                                           \
-            lanes16 old[VECTORS] = {0};                                                            \
+            lanes16 old[AT_ONCE] = {0};                                                            \
             if (!begins)                                                                           \
-                memcpy(old, a->dx + (row + (size_t)r) * a->dx_stride + a->first_column, width * 4);\
-            for (int v = 0; v < VECTORS; v++)                                                      \
+                memcpy(old, dx + (size_t)r * a->dx_stride, width * 4);                             \
+            for (int v = 0; v < AT_ONCE; v++)                                                      \
                 sums[r][v] = old[v];                                                               \
         }                                                                                          \
-        const float *dy = a->dy + row * a->dy_stride;                                              \
-        for (size_t n = first; n < end; n++, weights += VECTORS) {                                 \
+        const float *dy = (const float *)((const char *)a->dy + tile * a->tile_stride) +           \
+                          first * (size_t)rows;                                                    \
+        const lanes16 *weights = (const lanes16 *)a->scratch + vector;                             \
+        for (size_t n = first; n < end; n++, weights += VECTORS, dy += rows) {                     \
             _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++) {                    \
-                float factor = dy[(size_t)r * a->dy_stride + n];                                   \
+                float factor = dy[r];                                                              \
                 lanes16 factors = {factor, factor, factor, factor, factor, factor, factor, factor, \
                                    factor, factor, factor, factor, factor, factor, factor, factor};\
-                _Pragma("clang loop unroll(full)") for (int v = 0; v < VECTORS; v++) sums[r][v] =  \
+                _Pragma("clang loop unroll(full)") for (int v = 0; v < AT_ONCE; v++) sums[r][v] =  \
                     __builtin_elementwise_fma(factors, weights[v], sums[r][v]);                    \
             }                                                                                      \
         }                                                                                          \
         for (int r = 0; r < rows; r++) {                                                           \
-            lanes16 total[VECTORS];                                                                \
-            for (int v = 0; v < VECTORS; v++)                                                      \
+            lanes16 total[AT_ONCE];                                                                \
+            for (int v = 0; v < AT_ONCE; v++)                                                      \
                 total[v] = sums[r][v];                                                             \
-            memcpy(a->dx + (row + (size_t)r) * a->dx_stride + a->first_column, total, width * 4);  \
+            memcpy(dx + (size_t)r * a->dx_stride, total, width * 4);                               \
         }                                                                                          \
     }                                                                                              \
-    ATTRIBUTES void NAME(const qk_multiply_4bit_transposed_arguments *a) {                         \
-        lanes16 *weights = a->scratch;                                                             \
-        for (size_t first = 0; first < a->weight.n; first += CHUNK) {                              \
-            size_t end = a->weight.n - first < CHUNK ? a->weight.n : first + CHUNK;                \
-            for (size_t n = first; n < end; n++) {                                                 \
-                row_part part = part_of_row(&a->weight, a->first_column, n);                       \
-                DECODE(&a->weight, &part, (float *)(weights + (n - first) * VECTORS));             \
+    ATTRIBUTES static inline __attribute__((always_inline)) void NAME##_multiply(                  \
+        const qk_multiply_4bit_transposed_arguments *a, int rounds) {                              \
+        const qk_packed_4bit *w = &a->weight;                                                      \
+        const size_t chunk = PANELS_AT_ONCE * QK_PANEL_ROWS;                                       \
+        for (size_t first = 0; first < w->n; first += chunk) {                                     \
+            size_t end = w->n - first < chunk ? w->n : first + chunk;                              \
+            float *elements = a->scratch;                                                          \
+            for (size_t n = first; n < end; n += QK_PANEL_ROWS) {                                  \
+                panel_part part = part_of_panel(w, a->first_column, n / QK_PANEL_ROWS);            \
+                DECODE(w, &part, elements);                                                        \
+                if (rounds)                                                                        \
+                    round_panel(elements);                                                         \
+                elements += QK_PANEL_ROWS * QK_COLUMN_TILE;                                        \
             }                                                                                      \
-            size_t row = 0;                                                                        \
-            for (; row + ROWS_AT_ONCE <= a->rows; row += ROWS_AT_ONCE)                             \
-                NAME##_rows(a, row, ROWS_AT_ONCE, first, end, weights);                            \
-            switch (a->rows - row) {                                                               \
-            case 5: NAME##_rows(a, row, 5, first, end, weights); break;                            \
-            case 4: NAME##_rows(a, row, 4, first, end, weights); break;                            \
-            case 3: NAME##_rows(a, row, 3, first, end, weights); break;                            \
-            case 2: NAME##_rows(a, row, 2, first, end, weights); break;                            \
-            case 1: NAME##_rows(a, row, 1, first, end, weights); break;                            \
-            default: break;                                                                        \
+            for (size_t tile = 0; tile * a->tile_rows < a->rows; tile++) {                         \
+                size_t left = a->rows - tile * a->tile_rows;                                       \
+                for (size_t vector = 0; vector < VECTORS; vector += AT_ONCE) {                     \
+                    switch (left < a->tile_rows ? left : a->tile_rows) {                           \
+                    case 6: NAME##_rows(a, tile, 6, vector, first, end); break;                    \
+                    case 5: NAME##_rows(a, tile, 5, vector, first, end); break;                    \
+                    case 4: NAME##_rows(a, tile, 4, vector, first, end); break;                    \
+                    case 3: NAME##_rows(a, tile, 3, vector, first, end); break;                    \
+                    case 2: NAME##_rows(a, tile, 2, vector, first, end); break;                    \
+                    default: NAME##_rows(a, tile, 1, vector, first, end); break;                   \
+                    }                                                                              \
+                }                                                                                  \
             }                                                                                      \
         }                                                                                          \
+    }                                                                                              \
+    ATTRIBUTES void qk_multiply_4bit_transposed_float32_##NAME(                                    \
+        const qk_multiply_4bit_transposed_arguments *a) {                                          \
+        NAME##_multiply(a, 0);                                                                     \
+    }                                                                                              \
+    ATTRIBUTES void qk_multiply_4bit_transposed_bfloat16_##NAME(                                   \
+        const qk_multiply_4bit_transposed_arguments *a) {                                          \
+        NAME##_multiply(a, 1);                                                                     \
     }
 
 #endif

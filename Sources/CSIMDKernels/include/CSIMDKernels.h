@@ -10,6 +10,7 @@
 #include "qk_features.h"
 #include "qk_multiply_4bit.h"
 #include "qk_multiply_4bit_transposed.h"
+#include "qk_pack_rows.h"
 #include "qk_peak_rate.h"
 #include "qk_quantize_4bit.h"
 #include "qk_quantize_8bit.h"

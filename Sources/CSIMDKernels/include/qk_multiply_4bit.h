@@ -1,8 +1,7 @@
 #ifndef QK_MULTIPLY_4BIT_H
 #define QK_MULTIPLY_4BIT_H
 
-#include "qk_types.h"
-#include <stddef.h>
+#include "qk_pack_rows.h"
 
 /// Rows of a weight that lie interleaved: one lane each of the widest vector.
 enum { QK_PANEL_ROWS = 16 };
@@ -28,7 +27,7 @@ typedef struct {
 
 /// A part of a product y = x W' (+ bias) (+ y).
 ///
-/// x: `rows` rows of activations, packed for this mode by qk_pack_rows or qk_pack_rows_int8. y: row i of the output at
+/// x: `rows` rows of activations, packed as the variant's entry says. y: row i of the output at
 /// y + i * y_stride, its column j for row j of the weight. bias: n numbers, or NULL. accumulates:
 /// not 0 adds to what y holds.
 typedef struct {
@@ -51,17 +50,18 @@ typedef struct {
 ///
 /// float32: every product and sum is one fused multiply-add; the order within eight elements is
 /// 1 0 3 2 5 4 7 6; all variants give the same bits.
-/// bfloat16: x and w are rounded to bfloat16 first, products are exact, sums are in float32 in pairs
-/// (0,4) (1,5) (2,6) (3,7) as the processor's dot product makes them: variants agree within the bound
-/// of a sum of k terms.
+/// bfloat16: x and w are rounded to bfloat16 first, products are exact, sums are in float32: in the
+/// order of float32, or in pairs (0,4) (1,5) (2,6) (3,7) as a processor's dot product makes them;
+/// variants agree within the bound of a sum of k terms.
 /// int8: s(g) = sum over the runs r of at most QK_INT8_RUN elements of the group, ascending, of
-/// fl(float(sum of xq[e] * int8_values[code]) * step(r)), where qk_pack_rows_int8 gives xq and step;
-/// the inner sums are exact integers. The total is multiplied by int8_step before the bias. All
-/// variants give the same bits.
+/// fl(float(sum of xq[e] * int8_values[code]) * step(r)), where qk_pack_rows_fn gives xq and step; the
+/// inner sums are exact integers. The total is multiplied by int8_step before the bias. All variants
+/// give the same bits.
 typedef void qk_multiply_4bit_fn(const qk_multiply_4bit_arguments *arguments);
 
 typedef struct {
     qk_variant variant;
+    qk_row_packing packing;
     qk_multiply_4bit_fn *function;
 } qk_multiply_4bit_entry;
 
@@ -80,30 +80,5 @@ void qk_pack_4bit(const uint8_t *codes, const float *scales, size_t n, size_t k,
 /// The reverse of qk_pack_4bit for the codes: canonical bytes of the rows of some panels.
 void qk_unpack_4bit(const uint8_t *packed_codes, size_t n, size_t k, size_t first, size_t end,
                     uint8_t *codes);
-
-/// Packs `rows` (1 ... QK_TILE_ROWS) rows of k floats, `stride` floats apart, for a mode.
-/// float32: [k][rows]. bfloat16, rounded to nearest: dwords [k / 8][4][rows], the pairs named above,
-/// the lower element in the lower half. Returns nothing; `packed` has k * rows * 4 or * 2 bytes.
-void qk_pack_rows(const float *x, size_t stride, size_t rows, size_t k, qk_float_type mode,
-                  void *packed);
-
-/// Elements of a row of activations that share a step in the int8 mode, unless their group ends.
-enum { QK_INT8_RUN = 64 };
-
-/// The bytes that qk_pack_rows_int8 writes.
-static inline size_t qk_packed_rows_int8_size(size_t rows, size_t k, size_t group) {
-    size_t runs = (group + QK_INT8_RUN - 1) / QK_INT8_RUN * (k / group);
-    return rows * (k + 8 * runs);
-}
-
-/// Quantizes and packs `rows` (1 ... QK_TILE_ROWS) rows of k floats, `stride` floats apart, in runs of
-/// at most QK_INT8_RUN elements of a group.
-///
-/// For a run with the largest magnitude m: step = fl(m / 127), xq = rint(fl(x / step)), at most 127 in
-/// magnitude; step 0 gives zeros; m that is not finite gives zeros and a step that is NaN. Packed, run
-/// after run: int32 [rows], -128 times the sum of xq; float [rows], the steps; int8
-/// [run / 8][2][rows][4], elements 1 3 5 7 and 0 2 4 6 of each eight.
-void qk_pack_rows_int8(const float *x, size_t stride, size_t rows, size_t k, size_t group,
-                       void *packed);
 
 #endif

@@ -1,5 +1,6 @@
 #pragma STDC FP_CONTRACT OFF
 
+#include "../generic/multiply_4bit_rounded.h"
 #include "../generic/multiply_4bit_store.h"
 #include "avx2.h"
 
@@ -65,5 +66,7 @@ AVX2_FMA void qk_multiply_4bit_float32_avx2(const qk_multiply_4bit_arguments *a)
             multiply_panel(a, panel, row, 1);
     }
 }
+
+QK_DEFINE_ROUNDED(qk_multiply_4bit_bfloat16_avx2, qk_multiply_4bit_float32_avx2)
 
 #endif

@@ -1,5 +1,6 @@
 #pragma STDC FP_CONTRACT OFF
 
+#include "../generic/multiply_4bit_rounded.h"
 #include "multiply_4bit_avx512.h"
 
 #if defined(__x86_64__)
@@ -63,5 +64,7 @@ AVX512 INLINE void multiply_float32(const qk_multiply_4bit_arguments *a, int row
 AVX512 void qk_multiply_4bit_float32_avx512(const qk_multiply_4bit_arguments *a) {
     FOR_EACH_ROW_COUNT(a, multiply_float32)
 }
+
+QK_DEFINE_ROUNDED(qk_multiply_4bit_bfloat16_avx512, qk_multiply_4bit_float32_avx512)
 
 #endif

@@ -1,0 +1,48 @@
+internal import CSIMDKernels
+
+/// How the numbers of a product are rounded before they are multiplied.
+public enum ComputeMode: String, Sendable, Hashable, CaseIterable {
+    /// Values of codes and activations in float32, every product and sum one fused multiply-add.
+    case float32
+    /// Both rounded to bfloat16, products exact, sums in float32: what QLoRA calls compute dtype.
+    case bfloat16
+    /// Activations rounded to multiples of a step that at most 64 of them share, values of codes to
+    /// multiples of one step, both at most 127; products and their sums are integers. The fastest, and
+    /// several times as inexact as bfloat16. Gradients have no such mode.
+    case int8
+}
+
+extension ComputeMode {
+    /// Rounds rows of activations as the mode does; int8 in runs of at most 64 of a row.
+    package func round(_ x: inout [Float], columnCount: Int) {
+        switch self {
+        case .float32: break
+        case .bfloat16:
+            for place in x.indices {
+                let bits = ReferenceFloat.bits(of: x[place], as: .bfloat16)
+                x[place] = ReferenceFloat.value(of: bits, as: .bfloat16)
+            }
+        case .int8:
+            let run = Int(QK_INT8_RUN)
+            for start in stride(from: 0, to: x.count, by: max(columnCount, 1)) {
+                for first in stride(from: start, to: start + columnCount, by: run) {
+                    Self.roundRun(&x[first..<min(first + run, start + columnCount)])
+                }
+            }
+        }
+    }
+
+    /// Rounds to multiples, at most 127, of a 127th of the largest magnitude; to NaN if one of the
+    /// numbers is not finite.
+    private static func roundRun(_ run: inout ArraySlice<Float>) {
+        guard run.allSatisfy(\.isFinite) else {
+            for place in run.indices { run[place] = .nan }
+            return
+        }
+        let step = run.reduce(0) { max($0, $1.magnitude) } / 127
+        for place in run.indices {
+            let multiple = step == 0 ? 0 : (run[place] / step).rounded(.toNearestOrEven)
+            run[place] = min(max(multiple, -127), 127) * step
+        }
+    }
+}
