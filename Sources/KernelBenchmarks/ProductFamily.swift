@@ -2,8 +2,8 @@ internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
-/// `multiply`: products of rows of activations with a packed NF4 weight; `gradient`: of rows of
-/// gradients with the weight as it lies.
+/// `multiply`: products of rows of activations with a packed NF4 or LLM.int8() weight; `gradient`: of rows
+/// of gradients with the weight as it lies.
 ///
 /// The format names the rows. A single row takes its weight from another place of memory each time,
 /// so that it comes from there and not from a cache; with more rows the same weight is used again.
@@ -11,22 +11,35 @@ enum ProductFamily: BenchmarkFamily {
     private static let blockSize = 64
 
     static func cases(size: Int) -> [BenchmarkCase] {
-        func products<Kernel: Multiply4BitKernel>(_: Kernel.Type, _ rows: Int) -> [BenchmarkCase] {
-            Kernel.supported.compactMap { product($0, rows, size) }
+        CodeWidth.allCases.flatMap { width in
+            [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
+                ComputeMode.allCases.flatMap { mode in
+                    MultiplyKernel.compiled(width, mode).supported.compactMap {
+                        product($0, rows, size)
+                    }
+                }
+                    + [ComputeMode.float32, .bfloat16].flatMap { mode in
+                        MultiplyTransposedKernel.compiled(width, mode).supported.compactMap {
+                            gradient($0, rows, size)
+                        }
+                    }
+            }
         }
-        func gradients<Kernel: Multiply4BitTransposedKernel>(
-            _: Kernel.Type,
-            _ rows: Int
-        ) -> [BenchmarkCase] {
-            Kernel.supported.compactMap { gradient($0, rows, size) }
+    }
+
+    private static func panels(_ width: CodeWidth, rowCount: Int, size: Int) -> PackedPanels? {
+        switch width {
+        case .four: PackedPanels(rowCount: rowCount, columnCount: size, blockSize: blockSize)
+        case .eight: PackedPanels(rowCount: rowCount, columnCountOf8Bits: size)
         }
-        return [1, 2, 4, 8, 32, 128, 512].filter { $0 <= size }.flatMap { rows in
-            products(Multiply4BitFloat32Kernel.self, rows)
-                + products(Multiply4BitBFloat16Kernel.self, rows)
-                + products(Multiply4BitInt8Kernel.self, rows)
-                + gradients(Multiply4BitTransposedFloat32Kernel.self, rows)
-                + gradients(Multiply4BitTransposedBFloat16Kernel.self, rows)
-        }
+    }
+
+    private static func format(_ width: CodeWidth, _ rows: Int) -> String {
+        width == .four ? "nf4/\(rows)" : "int8/\(rows)"
+    }
+
+    private static func codebook(_ width: CodeWidth) -> Codebook4Bit? {
+        width == .four ? BenchmarkCodebook.nf4.codebook : nil
     }
 
     /// A single row waits for the weight to come from memory, more rows for arithmetic.
@@ -35,33 +48,28 @@ enum ProductFamily: BenchmarkFamily {
     }
 
     /// Returns the row of a variant; the generic ones are far too slow for many rows.
-    private static func product<Kernel: Multiply4BitKernel>(
-        _ kernel: Kernel,
+    private static func product(
+        _ kernel: MultiplyKernel,
         _ rows: Int,
         _ size: Int
     ) -> BenchmarkCase? {
         let slow = kernel.name == "generic"
-        guard !slow || rows == 1,
-            let panels = PackedPanels(
-                // A part of the weight, where all of it would take seconds.
-                rowCount: slow ? min(size, 256) : size,
-                columnCount: size,
-                blockSize: blockSize
-            )
+        // A part of the weight, where all of it would take seconds.
+        let rowCount = slow ? min(size, 256) : size
+        guard !slow || rows == 1, let panels = panels(kernel.width, rowCount: rowCount, size: size)
         else { return nil }
-        let codebook = BenchmarkCodebook.nf4.codebook
-        let byteCount = panels.codeByteCount + 4 * panels.scaleCount
+        let codebook = codebook(kernel.width)
         var turn = 0
         return BenchmarkCase(
             operation: "multiply",
-            format: "nf4/\(rows)",
+            format: format(kernel.width, rows),
             element: .float32,
-            mode: Kernel.mode,
+            mode: kernel.mode,
             variant: kernel.name,
-            isSelected: kernel.name == Kernel.selected.name,
-            byteCount: byteCount,
+            isSelected: kernel.name == MultiplyKernel.selected(kernel.width, kernel.mode).name,
+            byteCount: panels.codeByteCount + 4 * panels.scaleCount,
             operationCount: 2 * rows * panels.rowCount * size,
-            limit: limit(rows, Kernel.mode)
+            limit: limit(rows, kernel.mode)
         ) { memory, workers in
             turn += 1
             memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {
@@ -91,26 +99,27 @@ enum ProductFamily: BenchmarkFamily {
     }
 
     /// Returns the row of a variant of the gradient with respect to the activations.
-    private static func gradient<Kernel: Multiply4BitTransposedKernel>(
-        _ kernel: Kernel,
+    private static func gradient(
+        _ kernel: MultiplyTransposedKernel,
         _ rows: Int,
         _ size: Int
     ) -> BenchmarkCase? {
         guard kernel.name != "generic",
-            let panels = PackedPanels(rowCount: size, columnCount: size, blockSize: blockSize)
+            let panels = panels(kernel.width, rowCount: size, size: size)
         else { return nil }
-        let codebook = BenchmarkCodebook.nf4.codebook
+        let codebook = codebook(kernel.width)
+        let selected = MultiplyTransposedKernel.selected(kernel.width, kernel.mode)
         var turn = 0
         return BenchmarkCase(
             operation: "gradient",
-            format: "nf4/\(rows)",
+            format: format(kernel.width, rows),
             element: .float32,
-            mode: Kernel.mode,
+            mode: kernel.mode,
             variant: kernel.name,
-            isSelected: kernel.name == Kernel.selected.name,
+            isSelected: kernel.name == selected.name,
             byteCount: panels.codeByteCount + 4 * panels.scaleCount,
             operationCount: 2 * rows * size * size,
-            limit: limit(rows, Kernel.mode)
+            limit: limit(rows, kernel.mode)
         ) { memory, workers in
             turn += 1
             memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {

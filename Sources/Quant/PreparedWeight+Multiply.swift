@@ -21,7 +21,7 @@ extension PreparedWeight {
     /// rounds activations and values of codes and sums in float32; each sum is within `K + 2`
     /// roundings of float32 of the exact one of its operands. `.float32` rounds nothing but the sums.
     /// `.int8` rounds runs of 64 activations to multiples of a 127th of their largest magnitude, and
-    /// values of codes to multiples of one step; a weight that is not packed keeps its values.
+    /// values of 4-bit codes to multiples of one step; a weight that is not packed keeps its values.
     /// - Parameters:
     ///   - x: `M` rows of `K` activations, row by row.
     ///   - y: receives `M` rows of `N` numbers.
@@ -149,28 +149,22 @@ extension PreparedWeight.PackedCodes {
         _ workspace: inout ProductWorkspace,
         _ workers: WorkerPool
     ) throws(AllocationError) {
-        func run(_ kernel: some Multiply4BitKernel) throws(AllocationError) {
-            try codes.withBytes { (codes) throws(AllocationError) in
-                try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
-                    try kernel.multiply(
-                        x,
-                        rowCount: rows,
-                        with: panels,
-                        codes: codes,
-                        scales: scales,
-                        values: values,
-                        into: &y,
-                        options: options,
-                        scratch: &workspace.scratch,
-                        on: workers
-                    )
-                }
+        let kernel = MultiplyKernel.selected(panels.width, mode)
+        try codes.withBytes { (codes) throws(AllocationError) in
+            try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+                try kernel.multiply(
+                    x,
+                    rowCount: rows,
+                    with: panels,
+                    codes: codes,
+                    scales: scales,
+                    values: values,
+                    into: &y,
+                    options: options,
+                    scratch: &workspace.scratch,
+                    on: workers
+                )
             }
-        }
-        switch mode {
-        case .float32: try run(Multiply4BitFloat32Kernel.selected)
-        case .bfloat16: try run(Multiply4BitBFloat16Kernel.selected)
-        case .int8: try run(Multiply4BitInt8Kernel.selected)
         }
     }
 
@@ -183,28 +177,22 @@ extension PreparedWeight.PackedCodes {
         _ workspace: inout ProductWorkspace,
         _ workers: WorkerPool
     ) throws(AllocationError) {
-        func run(_ kernel: some Multiply4BitTransposedKernel) throws(AllocationError) {
-            try codes.withBytes { (codes) throws(AllocationError) in
-                try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
-                    try kernel.multiply(
-                        dy,
-                        rowCount: rows,
-                        with: panels,
-                        codes: codes,
-                        scales: scales,
-                        values: values,
-                        into: &dx,
-                        accumulates: accumulates,
-                        scratch: &workspace.scratch,
-                        on: workers
-                    )
-                }
+        let kernel = MultiplyTransposedKernel.selected(panels.width, mode)
+        try codes.withBytes { (codes) throws(AllocationError) in
+            try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+                try kernel.multiply(
+                    dy,
+                    rowCount: rows,
+                    with: panels,
+                    codes: codes,
+                    scales: scales,
+                    values: values,
+                    into: &dx,
+                    accumulates: accumulates,
+                    scratch: &workspace.scratch,
+                    on: workers
+                )
             }
-        }
-        switch mode {
-        case .float32: try run(Multiply4BitTransposedFloat32Kernel.selected)
-        case .bfloat16: try run(Multiply4BitTransposedBFloat16Kernel.selected)
-        case .int8: preconditionFailure("gradients have no int8 mode")
         }
     }
 }

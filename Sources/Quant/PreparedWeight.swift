@@ -5,9 +5,10 @@ internal import Tensors
 
 /// A quantized weight in the order in which products read it: made once, used by every product.
 ///
-/// 4-bit weights whose scales change only at multiples of eight columns are interleaved by panels of
-/// 16 rows (`PackedPanels`), with scales in float32: as many bytes as the canonical codes, and
-/// exactly reversible. All others keep their order and are dequantized a few rows at a time.
+/// 4-bit weights whose scales change only at multiples of eight columns, and LLM.int8() weights whose
+/// columns are a multiple of eight, are interleaved by panels of 16 rows (`PackedPanels`), with scales
+/// in float32: as many bytes as the canonical codes, and exactly reversible. All others keep their
+/// order and are dequantized a few rows at a time.
 public final class PreparedWeight: Sendable {
     /// `N`, the outputs.
     public let rowCount: Int
@@ -26,14 +27,15 @@ public final class PreparedWeight: Sendable {
     /// Codes and scales in panels.
     final class PackedCodes: Sendable {
         let panels: PackedPanels
-        let values: Codebook4Bit
+        /// What 4-bit codes stand for; nil for 8-bit codes.
+        let values: Codebook4Bit?
         let codes: AlignedBuffer
         let scales: AlignedBuffer
 
         init(
             _ panels: PackedPanels,
             of weight: QuantizedMatrix,
-            values: Codebook4Bit,
+            values: Codebook4Bit?,
             budget: MemoryBudget?
         ) throws(CheckpointError) {
             var codes = try AlignedBuffer.allocate(byteCount: panels.codeByteCount, budget: budget)
@@ -48,7 +50,7 @@ public final class PreparedWeight: Sendable {
                             panels.pack(
                                 codes: source,
                                 scales: absmax,
-                                blockSize: weight.config.blockSize.rawValue,
+                                blockSize: weight.layout.scaleStride,
                                 into: &codes,
                                 &scales
                             )
@@ -75,14 +77,8 @@ public final class PreparedWeight: Sendable {
         rowCount = weight.rowCount
         columnCount = weight.columnCount
         config = weight.config
-        let panels =
-            weight.config.format.is4Bit
-            ? PackedPanels(
-                rowCount: weight.rowCount,
-                columnCount: weight.columnCount,
-                blockSize: weight.config.blockSize.rawValue
-            ) : nil
-        if let panels, let values = weight.config.format.kernelCodebook {
+        if let panels = PackedPanels(weight) {
+            let values = weight.config.format.kernelCodebook
             storage = .packed(
                 try PackedCodes(panels, of: weight, values: values, budget: budget)
             )
@@ -94,5 +90,22 @@ public final class PreparedWeight: Sendable {
     /// Whether products read panels; else they dequantize rows first, which is slow.
     public var isPacked: Bool {
         if case .packed = storage { true } else { false }
+    }
+}
+
+extension PackedPanels {
+    /// Lays out a quantized weight; nil if it cannot be packed.
+    fileprivate init?(_ weight: QuantizedMatrix) {
+        switch weight.config.format {
+        case .nf4, .fp4:
+            self.init(
+                rowCount: weight.rowCount,
+                columnCount: weight.columnCount,
+                blockSize: weight.config.blockSize.rawValue
+            )
+        case .int8Vectorwise:
+            self.init(rowCount: weight.rowCount, columnCountOf8Bits: weight.columnCount)
+        case .int8Blockwise: return nil
+        }
     }
 }

@@ -13,6 +13,15 @@ public enum ComputeMode: String, Sendable, Hashable, CaseIterable {
 }
 
 extension ComputeMode {
+    /// Its place in `allCases`.
+    var index: Int {
+        switch self {
+        case .float32: 0
+        case .bfloat16: 1
+        case .int8: 2
+        }
+    }
+
     /// Rounds rows of activations as the mode does; int8 in runs of at most 64 of a row.
     package func round(_ x: inout [Float], columnCount: Int) {
         switch self {

@@ -12,26 +12,33 @@ package struct KernelVariant: Hashable, Sendable, CustomStringConvertible {
     package var description: String { name }
 }
 
+/// One variant of a C function.
+package protocol KernelEntry: Sendable, CustomStringConvertible {
+    /// This variant's name and needs.
+    var variant: KernelVariant { get }
+}
+
+extension KernelEntry {
+    package var name: String { variant.name }
+    package var description: String { variant.name }
+}
+
 /// One variant of a family of C functions that compute the same bits with different instructions.
 ///
 /// A family is a struct that holds a variant and its function, reads its list from C, and wraps the
 /// function in a call that checks all sizes. Calls run on the calling thread, allocate nothing, and
 /// may run at the same time on any number of threads.
-package protocol Kernel: Sendable, CustomStringConvertible {
+package protocol Kernel: KernelEntry {
     /// All variants compiled for this architecture, the one measured fastest first, generic last.
     static var compiled: [Self] { get }
     /// The variant in use: the fastest this host can run, or the fastest of the set that the
     /// environment forces.
     static var selected: Self { get }
-    /// This variant's name and needs.
-    var variant: KernelVariant { get }
 }
 
 extension Kernel {
     /// The variants this host can run, best first, generic last.
-    package static var supported: [Self] {
-        compiled.filter { HostFeatures.host.isSuperset(of: $0.variant.requiredFeatures) }
-    }
+    package static var supported: [Self] { compiled.supported }
 
     /// Returns the supported variant of exactly this name; nil if there is none.
     package static func named(_ name: String) -> Self? {
@@ -40,15 +47,33 @@ extension Kernel {
 
     /// Returns the fastest supported variant of an instruction set; nil if there is none.
     package static func fastest(of instructionSet: String) -> Self? {
+        compiled.fastest(of: instructionSet)
+    }
+
+    /// Returns what `selected` is to be; see `preferred` of a list.
+    static func preferred(forced: String? = KernelSelection.forcedName) -> Self {
+        compiled.preferred(forced: forced)
+    }
+}
+
+/// Variants of one function, the one measured fastest first, generic last.
+extension Array where Element: KernelEntry {
+    /// The variants this host can run.
+    package var supported: Self {
+        filter { HostFeatures.host.isSuperset(of: $0.variant.requiredFeatures) }
+    }
+
+    /// Returns the fastest supported variant of an instruction set; nil if there is none.
+    package func fastest(of instructionSet: String) -> Element? {
         supported.first { $0.variant.instructionSet == instructionSet }
     }
 
-    /// Returns what `selected` is to be.
+    /// Returns the variant to use.
     ///
-    /// A family without a variant for the forced set uses its fastest that needs nothing beyond it.
+    /// A list without a variant for the forced set gives its fastest that needs nothing beyond it.
     /// - Parameter forced: the set that counts alone; nil for any.
     /// - Returns: the variant; a host runs at least the generic one.
-    static func preferred(forced: String? = KernelSelection.forcedName) -> Self {
+    func preferred(forced: String? = KernelSelection.forcedName) -> Element {
         let kernel =
             forced.map { set in
                 let allowed = HostFeatures.base(of: set)
@@ -56,13 +81,10 @@ extension Kernel {
                     ?? supported.first { allowed.isSuperset(of: $0.variant.requiredFeatures) }
             } ?? supported.first
         guard let kernel else {
-            preconditionFailure("\(Self.self) has no variant for \(forced ?? "this host")")
+            preconditionFailure("\(Element.self) has no variant for \(forced ?? "this host")")
         }
         return kernel
     }
-
-    package var name: String { variant.name }
-    package var description: String { variant.name }
 }
 
 extension KernelVariant {

@@ -22,20 +22,18 @@ import Testing
                 }
             }
         }
-        for variant in Multiply4BitFloat32Kernel.supported.map(\.name) {
-            #expect(names.contains("multiply/nf4/1/float32/\(variant)"))
-        }
-        for variant in Multiply4BitBFloat16Kernel.supported.map(\.name) {
-            #expect(names.contains("multiply/nf4/1/bfloat16/\(variant)"))
-        }
-        for variant in Multiply4BitInt8Kernel.supported.map(\.name) {
-            #expect(names.contains("multiply/nf4/1/int8/\(variant)"))
-        }
-        let gradients =
-            Multiply4BitTransposedFloat32Kernel.supported.map { "float32/\($0.name)" }
-            + Multiply4BitTransposedBFloat16Kernel.supported.map { "bfloat16/\($0.name)" }
-        for variant in gradients where !variant.hasSuffix("generic") {
-            #expect(names.contains("gradient/nf4/1/\(variant)"))
+        for (width, format) in [(CodeWidth.four, "nf4"), (.eight, "int8")] {
+            for mode in ComputeMode.allCases {
+                for kernel in MultiplyKernel.compiled(width, mode).supported {
+                    #expect(names.contains("multiply/\(format)/1/\(mode)/\(kernel)"))
+                }
+            }
+            for mode in [ComputeMode.float32, .bfloat16] {
+                let kernels = MultiplyTransposedKernel.compiled(width, mode).supported
+                for kernel in kernels where kernel.name != "generic" {
+                    #expect(names.contains("gradient/\(format)/1/\(mode)/\(kernel)"))
+                }
+            }
         }
         for variant in Quantize8BitKernel.supported.map(\.name) + ["reference"] {
             #expect(names.contains("quantize/nested/float32/\(variant)"))

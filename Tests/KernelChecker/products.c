@@ -5,15 +5,15 @@
 #include <string.h>
 
 // The largest case: N, K and rows.
-enum { MOST_OUTPUTS = 50, MOST_INPUTS = 320, CODES = 4 * 16 * MOST_INPUTS / 2 };
+enum { MOST_OUTPUTS = 50, MOST_INPUTS = 320, CODES = 4 * 16 * MOST_INPUTS };
 
 typedef struct {
-    size_t rows, n, k, block, group;
+    size_t bits, rows, n, k, block, group;
     int with_bias, accumulates;
     int8_t int8_values[16];
     float values[16], bias[MOST_OUTPUTS];
     float x[QK_TILE_ROWS * MOST_INPUTS], old[QK_TILE_ROWS * MOST_OUTPUTS];
-    uint8_t codes[MOST_OUTPUTS * MOST_INPUTS / 2];
+    uint8_t codes[MOST_OUTPUTS * MOST_INPUTS];
     float scales[MOST_OUTPUTS * MOST_INPUTS / 8];
 } product_case;
 
@@ -21,14 +21,17 @@ static guarded_buffer packed_codes, packed_scales, packed_x, expected, found;
 
 static float number(generator *random) { return (float)(int32_t)next_random(random) * 0x1p-31f; }
 
-static void make_product(uint64_t seed, product_case *c) {
+static void make_product(uint64_t seed, size_t bits, product_case *c) {
     static const size_t blocks[] = {8, 32, 64, 128, 4096};
     generator random = {seed * 77};
     c->rows = 1 + next_random(&random) % QK_TILE_ROWS;
     c->n = 1 + next_random(&random) % MOST_OUTPUTS;
     c->k = 8 * (1 + next_random(&random) % (MOST_INPUTS / 8));
     c->block = blocks[next_random(&random) % 5];
+    c->bits = bits;
     c->group = c->k;
+    if (bits == 8)
+        c->block = c->k;
     for (size_t rest = c->block; rest != 0;) {
         size_t remainder = c->group % rest;
         c->group = rest, rest = remainder;
@@ -43,35 +46,42 @@ static void make_product(uint64_t seed, product_case *c) {
         c->x[i] = 4 * number(&random);
     for (size_t i = 0; i < c->rows * c->n; i++)
         c->old[i] = number(&random);
-    for (size_t i = 0; i < c->n * c->k / 2; i++)
+    for (size_t i = 0; i < c->n * c->k; i++)
         c->codes[i] = (uint8_t)next_random(&random);
     for (size_t i = 0; i < (c->n * c->k + c->block - 1) / c->block; i++)
         c->scales[i] = number(&random);
 }
 
-/// A mode of the products and its variants.
+/// A mode of the products with codes of a width, and its variants.
 typedef struct {
     const char *name;
-    const qk_multiply_4bit_entry *(*entries)(size_t *count);
+    const qk_multiply_entry *(*entries)(size_t *count);
     int is_exact;
+    size_t bits;
 } product_mode;
 
 static const product_mode modes[] = {
-    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 1},
-    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 0},
-    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 1},
+    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 1, 4},
+    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 0, 4},
+    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 1, 4},
+    {"multiply_8bit fp32", qk_multiply_8bit_float32_entries, 1, 8},
+    {"multiply_8bit bf16", qk_multiply_8bit_bfloat16_entries, 1, 8},
+    {"multiply_8bit int8", qk_multiply_8bit_int8_entries, 1, 8},
 };
 
-/// A mode of the gradients and its variants.
+/// The same for gradients.
 typedef struct {
     const char *name;
-    const qk_multiply_4bit_transposed_entry *(*entries)(size_t *count);
+    const qk_multiply_transposed_entry *(*entries)(size_t *count);
     int is_exact;
+    size_t bits;
 } gradient_mode;
 
 static const gradient_mode gradient_modes[] = {
-    {"gradient_4bit fp32", qk_multiply_4bit_transposed_float32_entries, 1},
-    {"gradient_4bit bf16", qk_multiply_4bit_transposed_bfloat16_entries, 0},
+    {"gradient_4bit fp32", qk_multiply_4bit_transposed_float32_entries, 1, 4},
+    {"gradient_4bit bf16", qk_multiply_4bit_transposed_bfloat16_entries, 0, 4},
+    {"gradient_8bit fp32", qk_multiply_8bit_transposed_float32_entries, 1, 8},
+    {"gradient_8bit bf16", qk_multiply_8bit_transposed_bfloat16_entries, 1, 8},
 };
 
 /// Packs rows as the generic variant does.
@@ -82,19 +92,29 @@ static void pack_rows(const float *x, size_t rows, size_t k, size_t group, qk_ro
     entries[count - 1].function(x, k, rows, k, group, packing, packed);
 }
 
+/// Packs the weight, and back, which must give the same bytes.
+static void pack_weight(const product_case *c, size_t panels, uint8_t *codes, float *scales) {
+    static uint8_t canonical[MOST_OUTPUTS * MOST_INPUTS];
+    (c->bits == 4 ? qk_pack_4bit : qk_pack_8bit)(c->codes, c->scales, c->n, c->k, c->block, c->group,
+                                                 0, panels, codes, scales);
+    (c->bits == 4 ? qk_unpack_4bit : qk_unpack_8bit)(codes, c->n, c->k, 0, panels, canonical);
+    if (memcmp(canonical, c->codes, c->n * c->k * c->bits / 8) != 0)
+        abort();
+}
+
 /// Computes a case with one variant into a buffer.
-static const float *multiply(const product_case *c, const qk_multiply_4bit_entry *entry,
+static const float *multiply(const product_case *c, const qk_multiply_entry *entry,
                              const guarded_buffer *output) {
     size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
-    uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 8, 0);
+    uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 2 * c->bits, 0);
     float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
     size_t size = qk_packed_rows_size(c->rows, c->k, c->group, entry->packing);
     void *x = guarded_bytes(&packed_x, size, 0);
     float *y = guarded_bytes(output, c->rows * c->n * 4, 0);
-    qk_pack_4bit(c->codes, c->scales, c->n, c->k, c->block, c->group, 0, panels, codes, scales);
+    pack_weight(c, panels, codes, scales);
     pack_rows(c->x, c->rows, c->k, c->group, entry->packing, x);
     memcpy(y, c->old, c->rows * c->n * 4);
-    qk_multiply_4bit_arguments arguments = {
+    qk_multiply_arguments arguments = {
         .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
         .first_panel = 0,
         .end_panel = panels,
@@ -112,7 +132,7 @@ static const float *multiply(const product_case *c, const qk_multiply_4bit_entry
 /// Computes the gradient of a case's activations with one variant into a buffer; dy is what y held
 /// in the product, and dx holds x.
 static const float *multiply_transposed(const product_case *c,
-                                        const qk_multiply_4bit_transposed_entry *entry,
+                                        const qk_multiply_transposed_entry *entry,
                                         const guarded_buffer *output) {
     static _Alignas(64) uint8_t scratch[QK_TRANSPOSED_SCRATCH_BYTES];
     size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
@@ -120,17 +140,17 @@ static const float *multiply_transposed(const product_case *c,
     size_t tile_rows = (c->rows + tiles - 1) / tiles, last = c->rows - (tiles - 1) * tile_rows;
     size_t tile_stride = qk_packed_rows_size(tile_rows, c->n, c->n, entry->packing);
     size_t size = (tiles - 1) * tile_stride + qk_packed_rows_size(last, c->n, c->n, entry->packing);
-    uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 8, 0);
+    uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 2 * c->bits, 0);
     float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
     char *dy = guarded_bytes(&packed_x, size, 0);
     float *dx = guarded_bytes(output, c->rows * c->k * 4, 0);
-    qk_pack_4bit(c->codes, c->scales, c->n, c->k, c->block, c->group, 0, panels, codes, scales);
+    pack_weight(c, panels, codes, scales);
     for (size_t tile = 0; tile < tiles; tile++)
         pack_rows(c->old + tile * tile_rows * c->n, tile + 1 < tiles ? tile_rows : last, c->n,
                   c->n, entry->packing, dy + tile * tile_stride);
     memcpy(dx, c->x, c->rows * c->k * 4);
     for (size_t column = 0; column < c->k; column += QK_COLUMN_TILE) {
-        qk_multiply_4bit_transposed_arguments arguments = {
+        qk_multiply_transposed_arguments arguments = {
             .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
             .first_column = column,
             .dy = dy,
@@ -228,7 +248,7 @@ static void check_packing(uint32_t features, size_t case_count, product_case *c,
         size_t wrong = 0;
         uint64_t first_wrong = 0;
         for (uint64_t seed = 1; seed <= case_count; seed++) {
-            make_product(seed, c);
+            make_product(seed, 4, c);
             if (!packs_agree(c, &entries[index], &entries[count - 1], seed) && wrong++ == 0)
                 first_wrong = seed;
         }
@@ -249,14 +269,14 @@ void check_products(uint32_t features, size_t case_count,
     check_packing(features, case_count, c, report);
     for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
         size_t count;
-        const qk_multiply_4bit_entry *entries = modes[m].entries(&count);
+        const qk_multiply_entry *entries = modes[m].entries(&count);
         for (size_t index = 0; index < count; index++) {
             if (!is_supported(&entries[index].variant, features))
                 continue;
             size_t wrong = 0;
             uint64_t first_wrong = 0;
             for (uint64_t seed = 1; seed <= case_count; seed++) {
-                make_product(seed, c);
+                make_product(seed, modes[m].bits, c);
                 const float *one = multiply(c, &entries[count - 1], &expected);
                 const float *two = multiply(c, &entries[index], &found);
                 if (!products_agree(c, one, two, modes[m].is_exact) && wrong++ == 0)
@@ -267,14 +287,14 @@ void check_products(uint32_t features, size_t case_count,
     }
     for (size_t m = 0; m < sizeof gradient_modes / sizeof *gradient_modes; m++) {
         size_t count;
-        const qk_multiply_4bit_transposed_entry *entries = gradient_modes[m].entries(&count);
+        const qk_multiply_transposed_entry *entries = gradient_modes[m].entries(&count);
         for (size_t index = 0; index < count; index++) {
             if (!is_supported(&entries[index].variant, features))
                 continue;
             size_t wrong = 0;
             uint64_t first_wrong = 0;
             for (uint64_t seed = 1; seed <= case_count; seed++) {
-                make_product(seed, c);
+                make_product(seed, gradient_modes[m].bits, c);
                 const float *one = multiply_transposed(c, &entries[count - 1], &expected);
                 const float *two = multiply_transposed(c, &entries[index], &found);
                 if (!gradients_agree(c, one, two, gradient_modes[m].is_exact) && wrong++ == 0)

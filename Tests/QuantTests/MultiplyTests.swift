@@ -125,7 +125,8 @@ import Testing
         #expect(prepared.isPacked)
         // As many bytes as the codes and scales in float32.
         #expect(budget.inUseByteCount == 64 * 128 / 2 + 4 * 64 * 128 / 64)
-        #expect(try !PreparedWeight(weight.quantized(using: .init(.int8Vectorwise))).isPacked)
+        #expect(try PreparedWeight(weight.quantized(using: .init(.int8Vectorwise))).isPacked)
+        #expect(try !PreparedWeight(weight.quantized(using: .init(.int8Blockwise))).isPacked)
         var workspace = try ProductWorkspace()
         let x = [Float](repeating: 0.25, count: 3 * 128)
         var first = [Float](repeating: 0, count: 3 * 64)

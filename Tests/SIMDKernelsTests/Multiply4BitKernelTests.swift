@@ -10,7 +10,7 @@ import Testing
 
     /// Multiplies with buffers that end at guard pages.
     private func multiply(
-        _ kernel: some Multiply4BitKernel,
+        _ kernel: MultiplyKernel,
         _ sizes: ProductCase,
         _ operands: ProductOperands,
         x: [Float]? = nil,
@@ -44,7 +44,7 @@ import Testing
         return Array(outputs)
     }
 
-    private func check(_ kernel: some Multiply4BitKernel, _ sizes: ProductCase) throws {
+    private func check(_ kernel: MultiplyKernel, _ sizes: ProductCase) throws {
         let operands = try ProductOperands(sizes)
         let expected = ReferenceMultiply4Bit.multiply(
             operands.x,
@@ -54,7 +54,7 @@ import Testing
             columnCount: sizes.inputs,
             blockSize: sizes.blockSize,
             codebook: codebook,
-            mode: type(of: kernel).mode
+            mode: kernel.mode
         )
         let found = try multiply(kernel, sizes, operands)
         #expect(found.count == expected.count)
@@ -67,26 +67,25 @@ import Testing
         }
     }
 
-    @Test(arguments: Multiply4BitFloat32Kernel.supported, ProductCase.cases)
-    func float32MatchesTheReference(kernel: Multiply4BitFloat32Kernel, sizes: ProductCase) throws {
+    @Test(arguments: MultiplyKernel.compiled(.four, .float32).supported, ProductCase.cases)
+    func float32MatchesTheReference(kernel: MultiplyKernel, sizes: ProductCase) throws {
         try check(kernel, sizes)
     }
 
-    @Test(arguments: Multiply4BitBFloat16Kernel.supported, ProductCase.cases)
-    func bfloat16MatchesTheReference(kernel: Multiply4BitBFloat16Kernel, sizes: ProductCase) throws
-    {
+    @Test(arguments: MultiplyKernel.compiled(.four, .bfloat16).supported, ProductCase.cases)
+    func bfloat16MatchesTheReference(kernel: MultiplyKernel, sizes: ProductCase) throws {
         try check(kernel, sizes)
     }
 
-    @Test(arguments: Multiply4BitInt8Kernel.supported, ProductCase.cases)
-    func int8MatchesTheReference(kernel: Multiply4BitInt8Kernel, sizes: ProductCase) throws {
+    @Test(arguments: MultiplyKernel.compiled(.four, .int8).supported, ProductCase.cases)
+    func int8MatchesTheReference(kernel: MultiplyKernel, sizes: ProductCase) throws {
         try check(kernel, sizes)
     }
 
     @Test(arguments: ProductCase.cases)
     func float32AndInt8GiveTheSameBitsEverywhere(sizes: ProductCase) throws {
         let operands = try ProductOperands(sizes)
-        func results(_ kernels: [some Multiply4BitKernel]) throws -> Set<[UInt32]> {
+        func results(_ kernels: [MultiplyKernel]) throws -> Set<[UInt32]> {
             var results: Set<[UInt32]> = []
             for kernel in kernels {
                 for threadCount in [1, 2, 7] {
@@ -96,15 +95,15 @@ import Testing
             }
             return results
         }
-        let float32 = try results(Multiply4BitFloat32Kernel.supported)
+        let float32 = try results(MultiplyKernel.compiled(.four, .float32).supported)
         #expect(float32.count == 1)
-        let int8 = try results(Multiply4BitInt8Kernel.supported)
+        let int8 = try results(MultiplyKernel.compiled(.four, .int8).supported)
         #expect(int8.count == 1)
     }
 
     /// Activations that are zero, tiny, huge or no numbers at all, in the runs of int8.
-    @Test(arguments: Multiply4BitInt8Kernel.supported)
-    func int8HandlesAllActivations(kernel: Multiply4BitInt8Kernel) throws {
+    @Test(arguments: MultiplyKernel.compiled(.four, .int8).supported)
+    func int8HandlesAllActivations(kernel: MultiplyKernel) throws {
         let sizes = ProductCase(rows: 6, outputs: 20, inputs: 128, blockSize: 64)
         let operands = try ProductOperands(sizes)
         func row(_ values: [Float]) -> [Float] { (0..<128).map { values[$0 % values.count] } }
@@ -133,8 +132,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Multiply4BitBFloat16Kernel.supported)
-    func bfloat16GivesTheSameBitsForAnyThreads(kernel: Multiply4BitBFloat16Kernel) throws {
+    @Test(arguments: MultiplyKernel.compiled(.four, .bfloat16).supported)
+    func bfloat16GivesTheSameBitsForAnyThreads(kernel: MultiplyKernel) throws {
         for sizes in ProductCase.cases {
             let operands = try ProductOperands(sizes)
             let results = try [1, 2, 7].map {
@@ -145,7 +144,7 @@ import Testing
     }
 
     @Test func addsBiasAndOldOutputs() throws {
-        func check(_ kernel: some Multiply4BitKernel) throws {
+        func check(_ kernel: MultiplyKernel) throws {
             for sizes in ProductCase.cases {
                 let operands = try ProductOperands(sizes)
                 let plain = try multiply(kernel, sizes, operands)
@@ -161,9 +160,9 @@ import Testing
                 #expect(sum == zip(old, expected).map(+))
             }
         }
-        for kernel in Multiply4BitFloat32Kernel.supported { try check(kernel) }
-        for kernel in Multiply4BitBFloat16Kernel.supported { try check(kernel) }
-        for kernel in Multiply4BitInt8Kernel.supported { try check(kernel) }
+        for kernel in MultiplyKernel.compiled(.four, .float32).supported { try check(kernel) }
+        for kernel in MultiplyKernel.compiled(.four, .bfloat16).supported { try check(kernel) }
+        for kernel in MultiplyKernel.compiled(.four, .int8).supported { try check(kernel) }
     }
 
     @Test func packsOnlyWhereScalesHoldForEightElements() {
@@ -190,8 +189,14 @@ import Testing
     }
 
     @Test func aForcedSetWithoutAVariantUsesOneThatNeedsNoMore() {
-        #expect(Multiply4BitBFloat16Kernel.preferred(forced: "neon").name == "generic")
-        #expect(Multiply4BitBFloat16Kernel.preferred(forced: "generic").name == "generic")
-        #expect(Multiply4BitFloat32Kernel.preferred(forced: "neon").name == "generic")
+        #expect(
+            MultiplyKernel.compiled(.four, .bfloat16).preferred(forced: "neon").name == "generic"
+        )
+        #expect(
+            MultiplyKernel.compiled(.four, .bfloat16).preferred(forced: "generic").name == "generic"
+        )
+        #expect(
+            MultiplyKernel.compiled(.four, .float32).preferred(forced: "neon").name == "generic"
+        )
     }
 }

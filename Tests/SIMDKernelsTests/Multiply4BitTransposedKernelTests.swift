@@ -17,7 +17,7 @@ import Testing
     private let codebook = TestCodebook.shuffled.codebook
 
     private func multiply(
-        _ kernel: some Multiply4BitTransposedKernel,
+        _ kernel: MultiplyTransposedKernel,
         _ sizes: ProductCase,
         _ operands: ProductOperands,
         _ dy: [Float],
@@ -77,9 +77,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Multiply4BitTransposedFloat32Kernel.supported, cases)
+    @Test(arguments: MultiplyTransposedKernel.compiled(.four, .float32).supported, cases)
     func givesTheBitsOfTheOrder(
-        kernel: Multiply4BitTransposedFloat32Kernel,
+        kernel: MultiplyTransposedKernel,
         sizes: ProductCase
     ) throws {
         let operands = try ProductOperands(sizes)
@@ -117,9 +117,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Multiply4BitTransposedBFloat16Kernel.supported, cases)
+    @Test(arguments: MultiplyTransposedKernel.compiled(.four, .bfloat16).supported, cases)
     func bfloat16MatchesTheReference(
-        kernel: Multiply4BitTransposedBFloat16Kernel,
+        kernel: MultiplyTransposedKernel,
         sizes: ProductCase
     ) throws {
         let operands = try ProductOperands(sizes)

@@ -1,19 +1,19 @@
 #include "qk_features.h"
-#include "qk_multiply_4bit.h"
+#include "qk_multiply.h"
 
 #define QK_VARIANT(name, instruction_set, features, packing)                                       \
-    qk_multiply_4bit_fn qk_multiply_4bit_int8_##name;
+    qk_multiply_fn qk_multiply_4bit_int8_##name;
 #include "multiply_4bit_int8.inc"
 #undef QK_VARIANT
 
-static const qk_multiply_4bit_entry entries[] = {
+static const qk_multiply_entry entries[] = {
 #define QK_VARIANT(name, instruction_set, features, packing)                                       \
     {{#name, #instruction_set, features}, packing, qk_multiply_4bit_int8_##name},
 #include "multiply_4bit_int8.inc"
 #undef QK_VARIANT
 };
 
-const qk_multiply_4bit_entry *qk_multiply_4bit_int8_entries(size_t *count) {
+const qk_multiply_entry *qk_multiply_4bit_int8_entries(size_t *count) {
     *count = sizeof entries / sizeof entries[0];
     return entries;
 }

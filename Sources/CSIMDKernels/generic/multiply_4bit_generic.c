@@ -2,11 +2,11 @@
 
 #include "code_4bit.h"
 #include "multiply_4bit_rounded.h"
-#include "multiply_4bit_store.h"
+#include "multiply_store.h"
 #include <math.h>
 
 /// Adds the products of eight elements, from `k` on, of one row of the weight and of activations.
-static inline float add_eight(const qk_multiply_4bit_arguments *a, const uint8_t *dword, size_t k,
+static inline float add_eight(const qk_multiply_arguments *a, const uint8_t *dword, size_t k,
                               size_t row, float sum) {
     const float *x = a->x;
     for (size_t i = 0; i < 8; i++) {
@@ -16,8 +16,8 @@ static inline float add_eight(const qk_multiply_4bit_arguments *a, const uint8_t
     return sum;
 }
 
-void qk_multiply_4bit_float32_generic(const qk_multiply_4bit_arguments *a) {
-    const qk_packed_4bit *w = &a->weight;
+void qk_multiply_4bit_float32_generic(const qk_multiply_arguments *a) {
+    const qk_packed_weight *w = &a->weight;
     size_t groups = w->k / w->group;
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
         const uint8_t *codes = w->codes + panel * w->k * 8;

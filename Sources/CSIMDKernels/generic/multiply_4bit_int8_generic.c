@@ -1,6 +1,6 @@
 #pragma STDC FP_CONTRACT OFF
 
-#include "multiply_4bit_int8.h"
+#include "int8_run.h"
 #include <math.h>
 
 /// The sum of the products of a run of one row of the weight and of activations, an exact integer.
@@ -18,8 +18,8 @@ static inline int32_t run_sum(const int8_t *values, const uint8_t *dwords, const
     return sum;
 }
 
-void qk_multiply_4bit_int8_generic(const qk_multiply_4bit_arguments *a) {
-    const qk_packed_4bit *w = &a->weight;
+void qk_multiply_4bit_int8_generic(const qk_multiply_arguments *a) {
+    const qk_packed_weight *w = &a->weight;
     size_t groups = w->k / w->group;
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
         for (size_t row = 0; row < a->rows; row++) {

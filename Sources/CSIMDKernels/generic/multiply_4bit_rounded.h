@@ -3,18 +3,18 @@
 
 #include "bfloat16_bits.h"
 #include "float_convert.h"
-#include "qk_multiply_4bit.h"
+#include "qk_multiply.h"
 
 /// Defines NAME, a variant of the bfloat16 mode for processors without instructions of their own for
 /// it: FLOAT32, the variant of the float32 mode, with values that are rounded as activations packed as
 /// QK_ROWS_ROUNDED are. A product of two bfloat16 is exact in float32.
 #define QK_DEFINE_ROUNDED(NAME, FLOAT32)                                                           \
-    extern qk_multiply_4bit_fn FLOAT32;                                                            \
-    void NAME(const qk_multiply_4bit_arguments *a) {                                               \
+    extern qk_multiply_fn FLOAT32;                                                            \
+    void NAME(const qk_multiply_arguments *a) {                                               \
         float values[16];                                                                          \
         for (size_t code = 0; code < 16; code++)                                                   \
             values[code] = qk_float_of(qk_bf16_bits(qk_bits_of(a->weight.values[code])) << 16);    \
-        qk_multiply_4bit_arguments rounded = *a;                                                   \
+        qk_multiply_arguments rounded = *a;                                                   \
         rounded.weight.values = values;                                                            \
         FLOAT32(&rounded);                                                                         \
     }

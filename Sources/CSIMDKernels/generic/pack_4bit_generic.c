@@ -1,4 +1,4 @@
-#include "qk_multiply_4bit.h"
+#include "qk_multiply.h"
 #include <string.h>
 
 void qk_pack_4bit(const uint8_t *codes, const float *scales, size_t n, size_t k, size_t block,

@@ -16,6 +16,9 @@ enum {
 /// Returns the bytes of one element.
 static inline uint32_t qk_float_size(qk_float_type type) { return type == QK_FLOAT32 ? 4 : 2; }
 
+/// fl(1 / 127): what 8-bit codes with one scale a row are multiples of, in units of that scale.
+#define QK_INT8_UNIT 0.007874015718698502f
+
 /// What every entry of a family's list begins with.
 typedef struct {
     const char *name;            // unique in the family, e.g. "avx512vbmi"

@@ -1,7 +1,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 #include "../generic/multiply_4bit_rounded.h"
-#include "../generic/multiply_4bit_store.h"
+#include "../generic/multiply_store.h"
 #include "avx2.h"
 
 #if defined(__x86_64__)
@@ -12,9 +12,9 @@
 enum { ROWS = 3 };
 
 /// `rows` rows of activations, from `first` on, and one panel.
-AVX2_FMA INLINE void multiply_panel(const qk_multiply_4bit_arguments *a, size_t panel, size_t first,
+AVX2_FMA INLINE void multiply_panel(const qk_multiply_arguments *a, size_t panel, size_t first,
                                     int rows) {
-    const qk_packed_4bit *w = &a->weight;
+    const qk_packed_weight *w = &a->weight;
     const __m256 low = _mm256_loadu_ps(w->values), high = _mm256_loadu_ps(w->values + 8);
     const size_t groups = w->k / w->group, steps = w->group / 8, stride = a->rows;
     const uint8_t *codes = w->codes + panel * w->k * 8;
@@ -55,7 +55,7 @@ AVX2_FMA INLINE void multiply_panel(const qk_multiply_4bit_arguments *a, size_t 
     }
 }
 
-AVX2_FMA void qk_multiply_4bit_float32_avx2(const qk_multiply_4bit_arguments *a) {
+AVX2_FMA void qk_multiply_4bit_float32_avx2(const qk_multiply_arguments *a) {
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
         size_t row = 0;
         for (; row + 3 <= a->rows; row += 3)

@@ -1,7 +1,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 #include "../generic/multiply_4bit_rounded.h"
-#include "multiply_4bit_avx512.h"
+#include "multiply_avx512.h"
 
 #if defined(__x86_64__)
 
@@ -11,9 +11,9 @@ enum { MOST_PANELS = 4 };
 /// `count` panels at once. One vector of weights, decoded in registers, serves all rows: the look-ups
 /// run on ports that the products leave free. With few rows several panels give the processor sums
 /// that do not wait for each other.
-AVX512 INLINE void multiply_panels(const qk_multiply_4bit_arguments *a, size_t panel, int count,
+AVX512 INLINE void multiply_panels(const qk_multiply_arguments *a, size_t panel, int count,
                                    int rows) {
-    const qk_packed_4bit *w = &a->weight;
+    const qk_packed_weight *w = &a->weight;
     const __m512 values = _mm512_loadu_ps(w->values);
     const size_t groups = w->k / w->group, steps = w->group / 8, panel_bytes = w->k * 8;
     const uint8_t *codes = w->codes + panel * panel_bytes;
@@ -52,7 +52,7 @@ AVX512 INLINE void multiply_panels(const qk_multiply_4bit_arguments *a, size_t p
     UNROLL for (int p = 0; p < count; p++) store_panel(a, panel + (size_t)p, totals[p], rows);
 }
 
-AVX512 INLINE void multiply_float32(const qk_multiply_4bit_arguments *a, int rows) {
+AVX512 INLINE void multiply_float32(const qk_multiply_arguments *a, int rows) {
     const int count = rows == 1 ? 3 : 1;
     size_t panel = a->first_panel;
     for (; panel + (size_t)count <= a->end_panel; panel += (size_t)count)
@@ -61,7 +61,7 @@ AVX512 INLINE void multiply_float32(const qk_multiply_4bit_arguments *a, int row
         multiply_panels(a, panel, 1, rows);
 }
 
-AVX512 void qk_multiply_4bit_float32_avx512(const qk_multiply_4bit_arguments *a) {
+AVX512 void qk_multiply_4bit_float32_avx512(const qk_multiply_arguments *a) {
     FOR_EACH_ROW_COUNT(a, multiply_float32)
 }
 

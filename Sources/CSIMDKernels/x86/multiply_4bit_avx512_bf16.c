@@ -4,7 +4,7 @@
 #define AVX512                                                                                     \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512bf16,avx2,f16c")))
 #endif
-#include "multiply_4bit_avx512.h"
+#include "multiply_avx512.h"
 
 #if defined(__x86_64__)
 
@@ -16,8 +16,8 @@ AVX512 INLINE __m512i rounded_values(const float *values) {
 }
 
 /// `steps`: the group's steps of eight elements, a constant where that is worth code of its own.
-AVX512 INLINE void multiply_groups(const qk_multiply_4bit_arguments *a, int rows, size_t steps) {
-    const qk_packed_4bit *w = &a->weight;
+AVX512 INLINE void multiply_groups(const qk_multiply_arguments *a, int rows, size_t steps) {
+    const qk_packed_weight *w = &a->weight;
     const __m512i values = rounded_values(w->values);
     const size_t groups = w->k / w->group;
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
@@ -52,14 +52,14 @@ AVX512 INLINE void multiply_groups(const qk_multiply_4bit_arguments *a, int rows
     }
 }
 
-AVX512 INLINE void multiply_bfloat16(const qk_multiply_4bit_arguments *a, int rows) {
+AVX512 INLINE void multiply_bfloat16(const qk_multiply_arguments *a, int rows) {
     if (a->weight.group == 64)
         multiply_groups(a, rows, 8);
     else
         multiply_groups(a, rows, a->weight.group / 8);
 }
 
-AVX512 void qk_multiply_4bit_bfloat16_avx512_bf16(const qk_multiply_4bit_arguments *a) {
+AVX512 void qk_multiply_4bit_bfloat16_avx512_bf16(const qk_multiply_arguments *a) {
     FOR_EACH_ROW_COUNT(a, multiply_bfloat16)
 }
 

@@ -1,28 +1,18 @@
 #pragma STDC FP_CONTRACT OFF
 
-#include "../generic/multiply_4bit_int8.h"
-#include "avx2.h"
+#include "../generic/int8_run.h"
+#include "int8_products_avx2.h"
 
 #if defined(__x86_64__)
-
-#define UNROLL _Pragma("GCC unroll 8")
 
 /// As many rows as have sums and totals of 8 lanes in registers.
 enum { ROWS = 4 };
 
-/// Adds the products of four pairs of bytes to the sums of each lane: magnitudes of weights without
-/// a sign, times activations with the sign of the product. 2 * 127 * 127 is within 16 bits.
-AVX2_FMA INLINE __m256i add_products(__m256i sum, __m256i weight, __m256i magnitude, int32_t x) {
-    __m256i factor = _mm256_sign_epi8(_mm256_set1_epi32(x), weight);
-    __m256i pairs = _mm256_maddubs_epi16(magnitude, factor);
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
 /// `rows` rows of activations, from `first` on, and half a panel: 8 lanes from `lane` on. The totals
 /// go to `results`, 16 numbers a row.
-AVX2_FMA INLINE void multiply_half(const qk_multiply_4bit_arguments *a, size_t panel, size_t lane,
+AVX2_FMA INLINE void multiply_half(const qk_multiply_arguments *a, size_t panel, size_t lane,
                                    size_t first, int rows, float *results) {
-    const qk_packed_4bit *w = &a->weight;
+    const qk_packed_weight *w = &a->weight;
     const __m256i values =
         _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)w->int8_values));
     const __m256i nibble = _mm256_set1_epi8(15);
@@ -69,7 +59,7 @@ AVX2_FMA INLINE void multiply_half(const qk_multiply_4bit_arguments *a, size_t p
                          _mm256_mul_ps(totals[row], _mm256_set1_ps(w->int8_step)));
 }
 
-AVX2_FMA INLINE void multiply_panel(const qk_multiply_4bit_arguments *a, size_t panel, size_t first,
+AVX2_FMA INLINE void multiply_panel(const qk_multiply_arguments *a, size_t panel, size_t first,
                                     int rows) {
     float results[ROWS * QK_PANEL_ROWS];
     multiply_half(a, panel, 0, first, rows, results);
@@ -78,7 +68,7 @@ AVX2_FMA INLINE void multiply_panel(const qk_multiply_4bit_arguments *a, size_t 
         qk_store_totals(a, panel, first + (size_t)row, results + row * QK_PANEL_ROWS);
 }
 
-AVX2_FMA void qk_multiply_4bit_int8_avx2(const qk_multiply_4bit_arguments *a) {
+AVX2_FMA void qk_multiply_4bit_int8_avx2(const qk_multiply_arguments *a) {
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
         size_t row = 0;
         for (; row + ROWS <= a->rows; row += ROWS)

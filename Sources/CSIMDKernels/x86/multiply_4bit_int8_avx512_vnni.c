@@ -4,8 +4,8 @@
 #define AVX512                                                                                     \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,avx2,f16c")))
 #endif
-#include "../generic/multiply_4bit_int8.h"
-#include "multiply_4bit_avx512.h"
+#include "../generic/int8_run.h"
+#include "multiply_avx512.h"
 
 #if defined(__x86_64__)
 
@@ -37,8 +37,8 @@ AVX512 INLINE void add_run(__m512i values, const uint8_t *codes, const qk_int8_r
 }
 
 /// `whole`: whether every group is one run of QK_INT8_RUN elements.
-AVX512 INLINE void multiply_panels(const qk_multiply_4bit_arguments *a, int rows, int whole) {
-    const qk_packed_4bit *w = &a->weight;
+AVX512 INLINE void multiply_panels(const qk_multiply_arguments *a, int rows, int whole) {
+    const qk_packed_weight *w = &a->weight;
     const __m512i values = unsigned_values(w->int8_values);
     const size_t group = whole ? QK_INT8_RUN : w->group, groups = w->k / group;
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
@@ -74,14 +74,14 @@ AVX512 INLINE void multiply_panels(const qk_multiply_4bit_arguments *a, int rows
     }
 }
 
-AVX512 INLINE void multiply_int8(const qk_multiply_4bit_arguments *a, int rows) {
+AVX512 INLINE void multiply_int8(const qk_multiply_arguments *a, int rows) {
     if (a->weight.group == QK_INT8_RUN)
         multiply_panels(a, rows, 1);
     else
         multiply_panels(a, rows, 0);
 }
 
-AVX512 void qk_multiply_4bit_int8_avx512_vnni(const qk_multiply_4bit_arguments *a) {
+AVX512 void qk_multiply_4bit_int8_avx512_vnni(const qk_multiply_arguments *a) {
     FOR_EACH_ROW_COUNT(a, multiply_int8)
 }
 

@@ -1,7 +1,8 @@
 #ifndef QK_MULTIPLY_4BIT_TRANSPOSED_AVX512_H
 #define QK_MULTIPLY_4BIT_TRANSPOSED_AVX512_H
 
-#include "../generic/multiply_4bit_transposed_loop.h"
+#include "../generic/multiply_transposed_loop.h"
+#include "../generic/panel_4bit.h"
 #include "avx512.h"
 
 #if defined(__x86_64__)

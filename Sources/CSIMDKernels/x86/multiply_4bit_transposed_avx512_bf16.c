@@ -23,7 +23,7 @@ AVX512 INLINE __m512i pair_table(__m512 values, const float *scales, size_t lowe
 
 /// Decodes the tile's part of a panel to [8 pairs of rows][64 columns] dwords, the lower row of a pair
 /// in the lower half, 16 columns at a time. One look-up in a table of 32 finds both.
-AVX512 INLINE void decode_pairs(const qk_packed_4bit *w, const panel_part *part, uint32_t *out) {
+AVX512 INLINE void decode_pairs(const qk_packed_weight *w, const panel_part *part, uint32_t *out) {
     const __m512 values = _mm512_loadu_ps(w->values);
     const __m512i low = code_shifts(), high = _mm512_add_epi32(low, _mm512_set1_epi32(16));
     const __m512i lower_half = _mm512_set1_epi32(0xffff), nibbles = _mm512_set1_epi32(0x000f000f);
@@ -58,7 +58,7 @@ AVX512 INLINE void decode_pairs(const qk_packed_4bit *w, const panel_part *part,
 }
 
 /// `rows` rows of gradients and the pairs of rows of the weight from `first` up to `end`.
-AVX512 INLINE void multiply_tile(const qk_multiply_4bit_transposed_arguments *a, size_t tile,
+AVX512 INLINE void multiply_tile(const qk_multiply_transposed_arguments *a, size_t tile,
                                  int rows, size_t first, size_t end) {
     const size_t left = a->weight.k - a->first_column;
     float *dx = a->dx + tile * a->tile_rows * a->dx_stride + a->first_column;
@@ -90,8 +90,8 @@ AVX512 INLINE void multiply_tile(const qk_multiply_4bit_transposed_arguments *a,
 }
 
 AVX512 void qk_multiply_4bit_transposed_bfloat16_avx512_bf16(
-    const qk_multiply_4bit_transposed_arguments *a) {
-    const qk_packed_4bit *w = &a->weight;
+    const qk_multiply_transposed_arguments *a) {
+    const qk_packed_weight *w = &a->weight;
     // Activations have pairs up to a multiple of eight rows, the weight up to one of 16.
     const size_t pairs = (w->n + 7) / 8 * 4, chunk = PANELS * PAIRS;
     for (size_t first = 0; first < pairs; first += chunk) {

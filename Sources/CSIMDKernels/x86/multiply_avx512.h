@@ -1,7 +1,7 @@
-#ifndef QK_MULTIPLY_4BIT_AVX512_H
-#define QK_MULTIPLY_4BIT_AVX512_H
+#ifndef QK_MULTIPLY_AVX512_H
+#define QK_MULTIPLY_AVX512_H
 
-#include "../generic/multiply_4bit_store.h"
+#include "../generic/multiply_store.h"
 #include "avx512.h"
 
 #if defined(__x86_64__)
@@ -12,7 +12,7 @@
 enum { PREFETCH_BYTES = 4096 };
 
 /// Stores the totals of `rows` rows of activations and one panel.
-AVX512 INLINE void store_panel(const qk_multiply_4bit_arguments *a, size_t panel,
+AVX512 INLINE void store_panel(const qk_multiply_arguments *a, size_t panel,
                                const __m512 *totals, int rows) {
     size_t first = panel * QK_PANEL_ROWS;
     __mmask16 mask = first16(a->weight.n, first);
@@ -26,6 +26,15 @@ AVX512 INLINE void store_panel(const qk_multiply_4bit_arguments *a, size_t panel
             total = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y), total);
         _mm512_mask_storeu_ps(y, mask, total);
     }
+}
+
+/// Multiplies totals of 8-bit codes with the scales of a panel.
+AVX512 INLINE void scale_totals(const qk_multiply_arguments *a, size_t panel, __m512 *totals,
+                                int rows) {
+    __m512 scale = _mm512_loadu_ps(a->weight.scales + panel * QK_PANEL_ROWS);
+    __m512 unit = _mm512_set1_ps(QK_INT8_UNIT);
+    UNROLL for (int row = 0; row < rows; row++) totals[row] =
+        _mm512_mul_ps(_mm512_mul_ps(totals[row], scale), unit);
 }
 
 /// Calls `kernel(a, rows)` with the number of rows as a constant, so that its loops unroll.

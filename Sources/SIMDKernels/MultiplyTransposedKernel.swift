@@ -1,70 +1,54 @@
 internal import CSIMDKernels
 package import Machine
 
-/// Multiplies rows of gradients with a packed 4-bit weight: `dx = dy · W`, without expanding it.
+/// Multiplies rows of gradients with a packed weight: `dx = dy · W`, without expanding it.
 ///
 /// For each element of `dx`, over the rows of the weight, from 0 or from what `dx` held:
-/// `t = fma(dy, fl(values[code] · scale), t)`. In float32 all variants give the same bits; in bfloat16,
-/// where `dy` and the element of the weight are rounded first, they agree within the bound of a sum of
-/// `N` terms. `qk_multiply_4bit_transposed.h` gives the orders.
+/// `t = fma(dy, w, t)`, where `w` is the dequantized element. In float32 all variants give the same
+/// bits; in bfloat16, where `dy` and `w` are rounded first, they agree within the bound of a sum of `N`
+/// terms. `qk_multiply_transposed.h` gives the orders.
 @safe
-package protocol Multiply4BitTransposedKernel: Kernel {
-    /// The mode, float32 or bfloat16.
-    static var mode: ComputeMode { get }
-    /// The function of the C table.
-    var function: Multiply4BitTransposedFunction { get }
-}
-
-/// A function of the C table; see `qk_multiply_4bit_transposed.h`.
-@safe
-package struct Multiply4BitTransposedFunction: Sendable {
-    fileprivate let function:
-        (
-            @convention(c) (
-                UnsafePointer<qk_multiply_4bit_transposed_arguments>?
-            ) -> Void
-        )?
-    /// How the function wants its gradients.
-    fileprivate let packing: qk_row_packing
-
-    fileprivate init(_ entry: qk_multiply_4bit_transposed_entry) {
-        unsafe function = entry.function
-        packing = unsafe entry.packing
-    }
-}
-
-/// The gradients of `ComputeMode.float32`.
-package struct Multiply4BitTransposedFloat32Kernel: Multiply4BitTransposedKernel {
-    package static let mode = ComputeMode.float32
+package struct MultiplyTransposedKernel: KernelEntry {
     package let variant: KernelVariant
-    package let function: Multiply4BitTransposedFunction
+    /// The codes of the weight.
+    package let width: CodeWidth
+    /// How operands are rounded.
+    package let mode: ComputeMode
+    // Immutable: a name and a function of the C table.
+    private nonisolated(unsafe) let entry: qk_multiply_transposed_entry
 
-    package static let compiled = unsafe compiledEntries(
-        qk_multiply_4bit_transposed_float32_entries
-    ) {
-        unsafe Self(
-            variant: KernelVariant($0.variant),
-            function: Multiply4BitTransposedFunction($0)
-        )
+    /// The variants for codes of a width and a mode, the one measured fastest first, generic
+    /// last.
+    /// - Precondition: the mode is not int8, which has no gradients.
+    package static func compiled(_ width: CodeWidth, _ mode: ComputeMode) -> [Self] {
+        let entries =
+            switch (width, mode) {
+            case (.four, .float32): unsafe qk_multiply_4bit_transposed_float32_entries
+            case (.four, .bfloat16): unsafe qk_multiply_4bit_transposed_bfloat16_entries
+            case (.eight, .float32): unsafe qk_multiply_8bit_transposed_float32_entries
+            case (.eight, .bfloat16): unsafe qk_multiply_8bit_transposed_bfloat16_entries
+            case (_, .int8): preconditionFailure("gradients have no int8 mode")
+            }
+        return unsafe compiledEntries(entries) {
+            unsafe Self(
+                variant: KernelVariant($0.variant),
+                width: width,
+                mode: mode,
+                entry: $0
+            )
+        }
     }
-    package static let selected = preferred()
-}
 
-/// The gradients of `ComputeMode.bfloat16`.
-package struct Multiply4BitTransposedBFloat16Kernel: Multiply4BitTransposedKernel {
-    package static let mode = ComputeMode.bfloat16
-    package let variant: KernelVariant
-    package let function: Multiply4BitTransposedFunction
-
-    package static let compiled = unsafe compiledEntries(
-        qk_multiply_4bit_transposed_bfloat16_entries
-    ) {
-        unsafe Self(
-            variant: KernelVariant($0.variant),
-            function: Multiply4BitTransposedFunction($0)
-        )
+    /// The variant in use.
+    /// - Precondition: the mode is not int8.
+    package static func selected(_ width: CodeWidth, _ mode: ComputeMode) -> Self {
+        precondition(mode != .int8, "gradients have no int8 mode")
+        return selection[width.index][mode.index]
     }
-    package static let selected = preferred()
+
+    private static let selection: [[Self]] = CodeWidth.allCases.map { width in
+        [ComputeMode.float32, .bfloat16].map { compiled(width, $0).preferred() }
+    }
 }
 
 /// The columns of the weight that one thread decodes at a time.
@@ -72,7 +56,7 @@ private let columnTile = Int(QK_COLUMN_TILE)
 /// Bytes of decoded weight for each worker.
 private let tileByteCount = Int(QK_TRANSPOSED_SCRATCH_BYTES)
 
-extension Multiply4BitTransposedKernel {
+extension MultiplyTransposedKernel {
     /// Multiplies: `dx = dy · W` (+ dx).
     ///
     /// Nothing is allocated if the scratch buffer is large enough; it grows to the packed
@@ -83,7 +67,7 @@ extension Multiply4BitTransposedKernel {
     ///   - panels: the sizes of the weight.
     ///   - codes: `panels.codeByteCount` bytes.
     ///   - scales: `panels.scaleCount` numbers.
-    ///   - values: what the 16 codes stand for.
+    ///   - values: what 16 codes stand for; nil for codes of 8 bits.
     ///   - dx: receives `M · K` numbers, row by row.
     ///   - accumulates: whether the result is added to what `dx` holds.
     ///   - scratch: for the packed gradients and the decoded parts of the weight.
@@ -95,12 +79,13 @@ extension Multiply4BitTransposedKernel {
         with panels: PackedPanels,
         codes: RawSpan,
         scales: Span<Float>,
-        values: Codebook4Bit,
+        values: Codebook4Bit?,
         into dx: inout MutableSpan<Float>,
         accumulates: Bool,
         scratch: inout AlignedBuffer,
         on workers: WorkerPool
     ) throws(AllocationError) {
+        precondition(panels.width == width, "a kernel for other codes")
         precondition(dy.count == rowCount * panels.rowCount, "\(dy.count) gradients")
         precondition(dx.count == rowCount * panels.columnCount, "\(dx.count) results")
         guard rowCount > 0 else { return }
@@ -108,7 +93,7 @@ extension Multiply4BitTransposedKernel {
             rowCount: rowCount,
             columnCount: panels.rowCount,
             group: panels.rowCount,
-            packing: function.packing,
+            packing: unsafe entry.packing,
             limit: Int(QK_GRADIENT_ROWS)
         )
         // The decoded parts first: they begin at multiples of 64 bytes.
@@ -122,6 +107,7 @@ extension Multiply4BitTransposedKernel {
                 unsafe scratch.withUnsafeMutableBytes { scratch in
                     unsafe dx.withUnsafeMutableBufferPointer { dx in
                         let product = unsafe TransposedProduct(
+                            function: entry.function,
                             weight: weight,
                             rows: rows,
                             dy: UnsafeRawPointer(scratch.baseAddress?.advanced(by: tilesByteCount)),
@@ -129,7 +115,7 @@ extension Multiply4BitTransposedKernel {
                             accumulates: accumulates,
                             scratch: scratch.baseAddress
                         )
-                        product.run(function, on: workers)
+                        product.run(on: workers)
                     }
                 }
             }
@@ -143,17 +129,18 @@ extension Multiply4BitTransposedKernel {
 /// scratch memory, and all else is read; it lives no longer than the call that makes it.
 @safe
 private struct TransposedProduct: @unchecked Sendable {
-    let weight: qk_packed_4bit
+    let function: (@convention(c) (UnsafePointer<qk_multiply_transposed_arguments>?) -> Void)?
+    let weight: qk_packed_weight
     let rows: PackedRows
     let dy: UnsafeRawPointer?
     let dx: UnsafeMutablePointer<Float>?
     let accumulates: Bool
     let scratch: UnsafeMutableRawPointer?
 
-    func run(_ function: Multiply4BitTransposedFunction, on workers: WorkerPool) {
+    func run(on workers: WorkerPool) {
         let columnCount = unsafe weight.k
         workers.perform((columnCount + columnTile - 1) / columnTile) { tile, worker in
-            var arguments = unsafe qk_multiply_4bit_transposed_arguments(
+            var arguments = unsafe qk_multiply_transposed_arguments(
                 weight: weight,
                 first_column: tile * columnTile,
                 dy: dy,
@@ -165,7 +152,7 @@ private struct TransposedProduct: @unchecked Sendable {
                 accumulates: accumulates ? 1 : 0,
                 scratch: scratch?.advanced(by: worker * tileByteCount)
             )
-            unsafe function.function?(&arguments)
+            unsafe function?(&arguments)
         }
     }
 }

@@ -1,9 +1,9 @@
-#ifndef QK_MULTIPLY_4BIT_TRANSPOSED_LOOP_H
-#define QK_MULTIPLY_4BIT_TRANSPOSED_LOOP_H
+#ifndef QK_MULTIPLY_TRANSPOSED_LOOP_H
+#define QK_MULTIPLY_TRANSPOSED_LOOP_H
 
 #include "bfloat16_bits.h"
 #include "float_convert.h"
-#include "qk_multiply_4bit_transposed.h"
+#include "qk_multiply_transposed.h"
 #include <string.h>
 
 // The loops of every variant with float32 products; each compiles them for its instructions and brings
@@ -14,41 +14,8 @@ typedef float lanes16 __attribute__((vector_size(64)));
 enum {
     LANES = 16,
     VECTORS = QK_COLUMN_TILE / LANES,
-    EIGHTS = QK_COLUMN_TILE / 8,
     PANELS_AT_ONCE = QK_TRANSPOSED_SCRATCH_BYTES / (QK_COLUMN_TILE * 4 * QK_PANEL_ROWS),
 };
-
-/// Where the tile's part of a panel is: [eights][16 rows][4 bytes] of codes, and the 16 scales of each
-/// eight columns. Beyond the weight's last column, the last eight once more: what is decoded from it
-/// is not used.
-typedef struct {
-    const uint8_t *codes[EIGHTS];
-    const float *scales[EIGHTS];
-} panel_part;
-
-static inline panel_part part_of_panel(const qk_packed_4bit *w, size_t first_column, size_t panel) {
-    const uint8_t *codes = w->codes + panel * w->k * 8;
-    const float *scales = w->scales + panel * (w->k / w->group) * QK_PANEL_ROWS;
-    size_t in_group = first_column % w->group;
-    scales += first_column / w->group * QK_PANEL_ROWS;
-    panel_part part;
-    for (size_t eight = 0; eight < EIGHTS; eight++) {
-        size_t column = first_column + 8 * eight;
-        if (column >= w->k) {
-            part.codes[eight] = part.codes[eight - 1];
-            part.scales[eight] = part.scales[eight - 1];
-            continue;
-        }
-        if (in_group == w->group) {
-            scales += QK_PANEL_ROWS;
-            in_group = 0;
-        }
-        part.codes[eight] = codes + column * 8;
-        part.scales[eight] = scales;
-        in_group += 8;
-    }
-    return part;
-}
 
 /// Rounds the elements of a decoded panel to bfloat16.
 static inline __attribute__((always_inline)) void round_panel(float *elements) {
@@ -59,12 +26,13 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
 // The sums are copied to other memory before they are written: a compiler keeps in registers only
 // what nothing points to.
 
-/// Defines NAME_float32 and NAME_bfloat16, the variants: ATTRIBUTES choose the instructions;
-/// DECODE(w, part, out) writes the elements [16 rows][64] of the tile's part of a panel; AT_ONCE of the
-/// tile's four vectors have sums in registers.
-#define QK_DEFINE_TRANSPOSED(NAME, ATTRIBUTES, DECODE, AT_ONCE)                                    \
+/// Defines the variants NAME of FORMAT in float32 and bfloat16: ATTRIBUTES choose the instructions;
+/// DECODE(w, first_column, panel, out) writes the elements [16 rows][64] of the tile's part of a panel,
+/// anything for columns beyond the weight's last; AT_ONCE of the tile's four vectors have sums in
+/// registers.
+#define QK_DEFINE_TRANSPOSED(FORMAT, NAME, ATTRIBUTES, DECODE, AT_ONCE)                            \
     ATTRIBUTES static inline __attribute__((always_inline)) void NAME##_rows(                      \
-        const qk_multiply_4bit_transposed_arguments *a, size_t tile, int rows, size_t vector,      \
+        const qk_multiply_transposed_arguments *a, size_t tile, int rows, size_t vector,      \
         size_t first, size_t end) {                                                                \
         size_t column = a->first_column + vector * LANES;                                          \
         if (column >= a->weight.k)                                                                 \
@@ -101,15 +69,14 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
         }                                                                                          \
     }                                                                                              \
     ATTRIBUTES static inline __attribute__((always_inline)) void NAME##_multiply(                  \
-        const qk_multiply_4bit_transposed_arguments *a, int rounds) {                              \
-        const qk_packed_4bit *w = &a->weight;                                                      \
+        const qk_multiply_transposed_arguments *a, int rounds) {                              \
+        const qk_packed_weight *w = &a->weight;                                                      \
         const size_t chunk = PANELS_AT_ONCE * QK_PANEL_ROWS;                                       \
         for (size_t first = 0; first < w->n; first += chunk) {                                     \
             size_t end = w->n - first < chunk ? w->n : first + chunk;                              \
             float *elements = a->scratch;                                                          \
             for (size_t n = first; n < end; n += QK_PANEL_ROWS) {                                  \
-                panel_part part = part_of_panel(w, a->first_column, n / QK_PANEL_ROWS);            \
-                DECODE(w, &part, elements);                                                        \
+                DECODE(w, a->first_column, n / QK_PANEL_ROWS, elements);                           \
                 if (rounds)                                                                        \
                     round_panel(elements);                                                         \
                 elements += QK_PANEL_ROWS * QK_COLUMN_TILE;                                        \
@@ -129,12 +96,12 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    ATTRIBUTES void qk_multiply_4bit_transposed_float32_##NAME(                                    \
-        const qk_multiply_4bit_transposed_arguments *a) {                                          \
+    ATTRIBUTES void qk_multiply_##FORMAT##_transposed_float32_##NAME(                              \
+        const qk_multiply_transposed_arguments *a) {                                          \
         NAME##_multiply(a, 0);                                                                     \
     }                                                                                              \
-    ATTRIBUTES void qk_multiply_4bit_transposed_bfloat16_##NAME(                                   \
-        const qk_multiply_4bit_transposed_arguments *a) {                                          \
+    ATTRIBUTES void qk_multiply_##FORMAT##_transposed_bfloat16_##NAME(                             \
+        const qk_multiply_transposed_arguments *a) {                                          \
         NAME##_multiply(a, 1);                                                                     \
     }
 

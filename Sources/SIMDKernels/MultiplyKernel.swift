@@ -1,81 +1,51 @@
 internal import CSIMDKernels
 package import Machine
 
-/// Multiplies rows of activations with a packed 4-bit weight: `y = x · Wᵀ`, without expanding it.
+/// Multiplies rows of activations with a packed weight: `y = x · Wᵀ`, without expanding it.
 ///
-/// For each output, with `w = values[code]`: the elements of a group that share a scale are summed
-/// in a fixed order; then `t = fma(scale, sum, t)` over the groups, ascending; then the bias, then
-/// what `y` held. All float32 variants give the same bits, and all int8 ones; bfloat16 ones agree
-/// within the bound of a sum of `K` terms. `qk_multiply_4bit.h` gives the orders.
+/// For each output: the products of a group of elements that share a scale are summed in a fixed order;
+/// then `t = fma(scale, sum, t)` over the groups, ascending; then the bias, then what `y` held. All
+/// float32 variants give the same bits, and all int8 ones; bfloat16 ones agree within the bound of a
+/// sum of `K` terms. `qk_multiply.h` gives the orders.
 @safe
-package protocol Multiply4BitKernel: Kernel {
-    /// The mode.
-    static var mode: ComputeMode { get }
-    /// The function of the C table.
-    var function: Multiply4BitFunction { get }
-}
-
-/// A function of the C table; see `qk_multiply_4bit.h`.
-@safe
-package struct Multiply4BitFunction: Sendable {
-    fileprivate let function:
-        (
-            @convention(c) (
-                UnsafePointer<qk_multiply_4bit_arguments>?
-            ) -> Void
-        )?
-    /// How the function wants its activations.
-    fileprivate let packing: qk_row_packing
-
-    fileprivate init(_ entry: qk_multiply_4bit_entry) {
-        unsafe function = entry.function
-        packing = unsafe entry.packing
-    }
-}
-
-/// The products of `ComputeMode.float32`.
-package struct Multiply4BitFloat32Kernel: Multiply4BitKernel {
-    package static let mode = ComputeMode.float32
+package struct MultiplyKernel: KernelEntry {
     package let variant: KernelVariant
-    package let function: Multiply4BitFunction
+    /// The codes of the weight.
+    package let width: CodeWidth
+    /// How operands are rounded.
+    package let mode: ComputeMode
+    // Immutable: a name and a function of the C table.
+    private nonisolated(unsafe) let entry: qk_multiply_entry
 
-    package static let compiled = unsafe compiledEntries(qk_multiply_4bit_float32_entries) {
-        unsafe Self(
-            variant: KernelVariant($0.variant),
-            function: Multiply4BitFunction($0)
-        )
+    /// The variants for codes of a width and a mode, the one measured fastest first, generic last.
+    package static func compiled(_ width: CodeWidth, _ mode: ComputeMode) -> [Self] {
+        let entries =
+            switch (width, mode) {
+            case (.four, .float32): unsafe qk_multiply_4bit_float32_entries
+            case (.four, .bfloat16): unsafe qk_multiply_4bit_bfloat16_entries
+            case (.four, .int8): unsafe qk_multiply_4bit_int8_entries
+            case (.eight, .float32): unsafe qk_multiply_8bit_float32_entries
+            case (.eight, .bfloat16): unsafe qk_multiply_8bit_bfloat16_entries
+            case (.eight, .int8): unsafe qk_multiply_8bit_int8_entries
+            }
+        return unsafe compiledEntries(entries) {
+            unsafe Self(
+                variant: KernelVariant($0.variant),
+                width: width,
+                mode: mode,
+                entry: $0
+            )
+        }
     }
-    package static let selected = preferred()
-}
 
-/// The products of `ComputeMode.bfloat16`.
-package struct Multiply4BitBFloat16Kernel: Multiply4BitKernel {
-    package static let mode = ComputeMode.bfloat16
-    package let variant: KernelVariant
-    package let function: Multiply4BitFunction
-
-    package static let compiled = unsafe compiledEntries(qk_multiply_4bit_bfloat16_entries) {
-        unsafe Self(
-            variant: KernelVariant($0.variant),
-            function: Multiply4BitFunction($0)
-        )
+    /// The variant in use.
+    package static func selected(_ width: CodeWidth, _ mode: ComputeMode) -> Self {
+        selection[width.index][mode.index]
     }
-    package static let selected = preferred()
-}
 
-/// The products of `ComputeMode.int8`.
-package struct Multiply4BitInt8Kernel: Multiply4BitKernel {
-    package static let mode = ComputeMode.int8
-    package let variant: KernelVariant
-    package let function: Multiply4BitFunction
-
-    package static let compiled = unsafe compiledEntries(qk_multiply_4bit_int8_entries) {
-        unsafe Self(
-            variant: KernelVariant($0.variant),
-            function: Multiply4BitFunction($0)
-        )
+    private static let selection: [[Self]] = CodeWidth.allCases.map { width in
+        ComputeMode.allCases.map { compiled(width, $0).preferred() }
     }
-    package static let selected = preferred()
 }
 
 /// What a product does with its result.
@@ -88,7 +58,7 @@ package struct ProductOptions: Sendable {
     package init() {}
 }
 
-extension Multiply4BitKernel {
+extension MultiplyKernel {
     /// Multiplies: `y = x · Wᵀ` (+ bias) (+ y).
     ///
     /// The bits do not depend on the number of threads. Nothing is allocated if the scratch buffer is
@@ -99,7 +69,7 @@ extension Multiply4BitKernel {
     ///   - panels: the sizes of the weight.
     ///   - codes: `panels.codeByteCount` bytes.
     ///   - scales: `panels.scaleCount` numbers.
-    ///   - values: what the 16 codes stand for.
+    ///   - values: what 16 codes stand for; nil for codes of 8 bits.
     ///   - y: receives `M · N` numbers, row by row.
     ///   - options: bias, accumulate.
     ///   - scratch: for the packed activations.
@@ -111,12 +81,13 @@ extension Multiply4BitKernel {
         with panels: PackedPanels,
         codes: RawSpan,
         scales: Span<Float>,
-        values: Codebook4Bit,
+        values: Codebook4Bit?,
         into y: inout MutableSpan<Float>,
         options: ProductOptions,
         scratch: inout AlignedBuffer,
         on workers: WorkerPool
     ) throws(AllocationError) {
+        precondition(panels.width == width, "a kernel for other codes")
         precondition(x.count == rowCount * panels.columnCount, "\(x.count) activations")
         precondition(y.count == rowCount * panels.rowCount, "\(y.count) outputs")
         precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
@@ -124,7 +95,7 @@ extension Multiply4BitKernel {
             rowCount: rowCount,
             columnCount: panels.columnCount,
             group: panels.group,
-            packing: function.packing,
+            packing: unsafe entry.packing,
             limit: Int(QK_TILE_ROWS)
         )
         guard rowCount > 0 else { return }
@@ -136,6 +107,7 @@ extension Multiply4BitKernel {
                 unsafe withPackedWeight(panels, codes, scales, values) { weight in
                     unsafe y.withUnsafeMutableBufferPointer { y in
                         let product = unsafe PackedProduct(
+                            function: entry.function,
                             weight: weight,
                             rows: rows,
                             x: packed.baseAddress,
@@ -143,7 +115,7 @@ extension Multiply4BitKernel {
                             bias: options.bias,
                             accumulates: options.accumulates
                         )
-                        product.run(function, panelCount: panels.panelCount, on: workers)
+                        product.run(panelCount: panels.panelCount, on: workers)
                     }
                 }
             }
@@ -159,22 +131,23 @@ func withPackedWeight(
     _ panels: PackedPanels,
     _ codes: RawSpan,
     _ scales: Span<Float>,
-    _ values: Codebook4Bit,
-    _ body: (qk_packed_4bit) -> Void
+    _ values: Codebook4Bit?,
+    _ body: (qk_packed_weight) -> Void
 ) {
     precondition(codes.byteCount == panels.codeByteCount, "\(codes.byteCount) bytes of codes")
     precondition(scales.count == panels.scaleCount, "\(scales.count) scales")
+    precondition((values == nil) == (panels.width == .eight), "a code table for 4-bit codes")
     unsafe codes.withUnsafeBytes { codes in
         unsafe scales.withUnsafeBufferPointer { scales in
-            unsafe values.values.withUnsafeBufferPointer { floats in
-                unsafe values.int8Values.withUnsafeBufferPointer { integers in
+            unsafe (values?.values ?? []).withUnsafeBufferPointer { floats in
+                unsafe (values?.int8Values ?? []).withUnsafeBufferPointer { integers in
                     unsafe body(
-                        qk_packed_4bit(
+                        qk_packed_weight(
                             codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
                             scales: scales.baseAddress,
                             values: floats.baseAddress,
                             int8_values: integers.baseAddress,
-                            int8_step: values.int8Step,
+                            int8_step: values?.int8Step ?? 1,
                             n: panels.rowCount,
                             k: panels.columnCount,
                             group: panels.group
@@ -192,7 +165,8 @@ func withPackedWeight(
 /// lives no longer than the call that makes it.
 @safe
 private struct PackedProduct: @unchecked Sendable {
-    let weight: qk_packed_4bit
+    let function: (@convention(c) (UnsafePointer<qk_multiply_arguments>?) -> Void)?
+    let weight: qk_packed_weight
     let rows: PackedRows
     let x: UnsafeRawPointer?
     let y: UnsafeMutablePointer<Float>?
@@ -202,7 +176,7 @@ private struct PackedProduct: @unchecked Sendable {
     /// Codes of so many panels stay in the second-level cache while all rows pass over them.
     private static let panelsInCache = 32
 
-    func run(_ function: Multiply4BitFunction, panelCount: Int, on workers: WorkerPool) {
+    func run(panelCount: Int, on workers: WorkerPool) {
         let tileCount = rows.tileCount
         // With one tile nothing is read twice: long streams, but enough pieces for all threads.
         let pieces = 4 * workers.threadCount
@@ -211,19 +185,18 @@ private struct PackedProduct: @unchecked Sendable {
         workers.perform((panelCount + stride - 1) / stride) { piece, _ in
             let first = piece * stride
             let end = min(first + stride, panelCount)
-            for tile in 0..<tileCount { multiply(function, tile, first, end) }
+            for tile in 0..<tileCount { multiply(tile, first, end) }
         }
     }
 
     private func multiply(
-        _ function: Multiply4BitFunction,
         _ tile: Int,
         _ firstPanel: Int,
         _ endPanel: Int
     ) {
         let firstRow = tile * rows.tileRowCount
         unsafe (bias ?? []).withUnsafeBufferPointer { biases in
-            var arguments = unsafe qk_multiply_4bit_arguments(
+            var arguments = unsafe qk_multiply_arguments(
                 weight: weight,
                 first_panel: firstPanel,
                 end_panel: endPanel,
@@ -234,7 +207,7 @@ private struct PackedProduct: @unchecked Sendable {
                 bias: bias == nil ? nil : biases.baseAddress,
                 accumulates: accumulates ? 1 : 0
             )
-            unsafe function.function?(&arguments)
+            unsafe function?(&arguments)
         }
     }
 }

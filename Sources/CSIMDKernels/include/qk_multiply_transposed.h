@@ -1,7 +1,7 @@
-#ifndef QK_MULTIPLY_4BIT_TRANSPOSED_H
-#define QK_MULTIPLY_4BIT_TRANSPOSED_H
+#ifndef QK_MULTIPLY_TRANSPOSED_H
+#define QK_MULTIPLY_TRANSPOSED_H
 
-#include "qk_multiply_4bit.h"
+#include "qk_multiply.h"
 
 /// Columns of the weight that are decoded together.
 enum { QK_COLUMN_TILE = 64 };
@@ -17,7 +17,7 @@ enum { QK_TRANSPOSED_SCRATCH_BYTES = 512 * QK_COLUMN_TILE * 4 };
 /// one to the next. dx: row i at dx + i * dx_stride, k numbers, of which the columns from
 /// `first_column`, a multiple of 64, up to 64 further are written.
 typedef struct {
-    qk_packed_4bit weight;
+    qk_packed_weight weight;
     size_t first_column;
     const void *dy;
     size_t tile_rows;
@@ -27,10 +27,11 @@ typedef struct {
     size_t dx_stride;
     int accumulates;
     void *scratch;
-} qk_multiply_4bit_transposed_arguments;
+} qk_multiply_transposed_arguments;
 
 /// For each row i and column e of the tile, over the rows j of the weight, from 0 or from what dx
-/// holds, with w = fl(values[code(j, e)] * scale(j, e)):
+/// holds, with w = fl(values[code(j, e)] * scale(j, e)), of 8-bit codes
+/// fl(fl(code(j, e) * scale(j)) * QK_INT8_UNIT):
 ///
 ///     t = fma(dy[i][j], w, t);  dx[i][e] = t
 ///
@@ -38,16 +39,18 @@ typedef struct {
 /// bfloat16: dy and w are rounded to bfloat16 first, products are exact, sums are in float32: j ascends,
 /// or rows are in pairs as QK_ROWS_BFLOAT16 has elements; variants agree within the bound of a sum of
 /// n terms.
-typedef void qk_multiply_4bit_transposed_fn(const qk_multiply_4bit_transposed_arguments *arguments);
+typedef void qk_multiply_transposed_fn(const qk_multiply_transposed_arguments *arguments);
 
 typedef struct {
     qk_variant variant;
     qk_row_packing packing;
-    qk_multiply_4bit_transposed_fn *function;
-} qk_multiply_4bit_transposed_entry;
+    qk_multiply_transposed_fn *function;
+} qk_multiply_transposed_entry;
 
 /// Return the variants of each mode compiled for this architecture, the fastest first, generic last.
-const qk_multiply_4bit_transposed_entry *qk_multiply_4bit_transposed_float32_entries(size_t *count);
-const qk_multiply_4bit_transposed_entry *qk_multiply_4bit_transposed_bfloat16_entries(size_t *count);
+const qk_multiply_transposed_entry *qk_multiply_4bit_transposed_float32_entries(size_t *count);
+const qk_multiply_transposed_entry *qk_multiply_4bit_transposed_bfloat16_entries(size_t *count);
+const qk_multiply_transposed_entry *qk_multiply_8bit_transposed_float32_entries(size_t *count);
+const qk_multiply_transposed_entry *qk_multiply_8bit_transposed_bfloat16_entries(size_t *count);
 
 #endif

@@ -1,7 +1,7 @@
-#ifndef QK_MULTIPLY_4BIT_INT8_H
-#define QK_MULTIPLY_4BIT_INT8_H
+#ifndef QK_INT8_RUN_H
+#define QK_INT8_RUN_H
 
-#include "multiply_4bit_store.h"
+#include "multiply_store.h"
 
 /// A run of activations as qk_pack_rows_fn lays it out.
 typedef struct {

@@ -1,11 +1,11 @@
-#ifndef QK_MULTIPLY_4BIT_STORE_H
-#define QK_MULTIPLY_4BIT_STORE_H
+#ifndef QK_MULTIPLY_STORE_H
+#define QK_MULTIPLY_STORE_H
 
-#include "qk_multiply_4bit.h"
+#include "qk_multiply.h"
 #include <string.h>
 
 /// Stores the totals of one row of activations and one panel.
-static inline void qk_store_totals(const qk_multiply_4bit_arguments *a, size_t panel, size_t row,
+static inline void qk_store_totals(const qk_multiply_arguments *a, size_t panel, size_t row,
                                    const float *totals) {
     size_t first = panel * QK_PANEL_ROWS;
     size_t count = a->weight.n - first < QK_PANEL_ROWS ? a->weight.n - first : QK_PANEL_ROWS;
