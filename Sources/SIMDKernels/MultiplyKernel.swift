@@ -96,7 +96,7 @@ extension MultiplyKernel {
             columnCount: panels.columnCount,
             group: panels.group,
             packing: unsafe entry.packing,
-            limit: Int(QK_TILE_ROWS)
+            limit: unsafe entry.tile_rows
         )
         guard rowCount > 0 else { return }
         let byteCount = rows.byteCount

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The largest case: N, K and rows.
-enum { MOST_OUTPUTS = 50, MOST_INPUTS = 320, CODES = 4 * 16 * MOST_INPUTS };
+// The largest case: rows, N and K.
+enum { MOST_ROWS = 50, MOST_OUTPUTS = 50, MOST_INPUTS = 320, CODES = 4 * 16 * MOST_INPUTS };
 
 typedef struct {
     size_t bits, rows, n, k, block, group;
     int with_bias, accumulates;
     int8_t int8_values[16];
     float values[16], bias[MOST_OUTPUTS];
-    float x[QK_TILE_ROWS * MOST_INPUTS], old[QK_TILE_ROWS * MOST_OUTPUTS];
+    float x[MOST_ROWS * MOST_INPUTS], old[MOST_ROWS * MOST_OUTPUTS];
     uint8_t codes[MOST_OUTPUTS * MOST_INPUTS];
     float scales[MOST_OUTPUTS * MOST_INPUTS / 8];
 } product_case;
@@ -24,7 +24,7 @@ static float number(generator *random) { return (float)(int32_t)next_random(rand
 static void make_product(uint64_t seed, size_t bits, product_case *c) {
     static const size_t blocks[] = {8, 32, 64, 128, 4096};
     generator random = {seed * 77};
-    c->rows = 1 + next_random(&random) % QK_TILE_ROWS;
+    c->rows = 1 + next_random(&random) % MOST_ROWS;
     c->n = 1 + next_random(&random) % MOST_OUTPUTS;
     c->k = 8 * (1 + next_random(&random) % (MOST_INPUTS / 8));
     c->block = blocks[next_random(&random) % 5];
@@ -108,24 +108,27 @@ static const float *multiply(const product_case *c, const qk_multiply_entry *ent
     size_t panels = (c->n + QK_PANEL_ROWS - 1) / QK_PANEL_ROWS;
     uint8_t *codes = guarded_bytes(&packed_codes, panels * c->k * 2 * c->bits, 0);
     float *scales = guarded_bytes(&packed_scales, panels * (c->k / c->group) * 64, 0);
-    size_t size = qk_packed_rows_size(c->rows, c->k, c->group, entry->packing);
-    void *x = guarded_bytes(&packed_x, size, 0);
     float *y = guarded_bytes(output, c->rows * c->n * 4, 0);
     pack_weight(c, panels, codes, scales);
-    pack_rows(c->x, c->rows, c->k, c->group, entry->packing, x);
     memcpy(y, c->old, c->rows * c->n * 4);
-    qk_multiply_arguments arguments = {
-        .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
-        .first_panel = 0,
-        .end_panel = panels,
-        .x = x,
-        .rows = c->rows,
-        .y = y,
-        .y_stride = c->n,
-        .bias = c->with_bias ? c->bias : NULL,
-        .accumulates = c->accumulates,
-    };
-    entry->function(&arguments);
+    for (size_t row = 0; row < c->rows; row += entry->tile_rows) {
+        size_t rows = c->rows - row < entry->tile_rows ? c->rows - row : entry->tile_rows;
+        size_t size = qk_packed_rows_size(rows, c->k, c->group, entry->packing);
+        void *x = guarded_bytes(&packed_x, size, 0);
+        pack_rows(c->x + row * c->k, rows, c->k, c->group, entry->packing, x);
+        qk_multiply_arguments arguments = {
+            .weight = {codes, scales, c->values, c->int8_values, 0.01f, c->n, c->k, c->group},
+            .first_panel = 0,
+            .end_panel = panels,
+            .x = x,
+            .rows = rows,
+            .y = y + row * c->n,
+            .y_stride = c->n,
+            .bias = c->with_bias ? c->bias : NULL,
+            .accumulates = c->accumulates,
+        };
+        entry->function(&arguments);
+    }
     return y;
 }
 
@@ -219,7 +222,7 @@ static int is_supported(const qk_variant *variant, uint32_t features) {
 static int packs_agree(const product_case *c, const qk_pack_rows_entry *entry,
                        const qk_pack_rows_entry *generic, uint64_t seed) {
     static const float odd[] = {0, -0.0f, 1e-45f, 3e38f, INFINITY, -NAN, 0x1.01p0f, 0x1.03p0f};
-    static float x[QK_TILE_ROWS * MOST_INPUTS];
+    static float x[MOST_ROWS * MOST_INPUTS];
     generator random = {seed};
     memcpy(x, c->x, sizeof x);
     for (size_t i = seed % 2 ? 0 : c->rows * c->k; i < c->rows * c->k; i += 1 + next_random(&random) % 50)
@@ -260,9 +263,9 @@ void check_products(uint32_t features, size_t case_count,
                     void (*report)(const char *, const char *, size_t, size_t, uint64_t)) {
     packed_codes = make_guarded_buffer(CODES);
     packed_scales = make_guarded_buffer(4 * 16 * MOST_INPUTS / 8 * 4);
-    packed_x = make_guarded_buffer(QK_TILE_ROWS * MOST_INPUTS * 4);
-    expected = make_guarded_buffer(QK_TILE_ROWS * MOST_INPUTS * 4);
-    found = make_guarded_buffer(QK_TILE_ROWS * MOST_INPUTS * 4);
+    packed_x = make_guarded_buffer(MOST_ROWS * MOST_INPUTS * 4);
+    expected = make_guarded_buffer(MOST_ROWS * MOST_INPUTS * 4);
+    found = make_guarded_buffer(MOST_ROWS * MOST_INPUTS * 4);
     product_case *c = malloc(sizeof *c);
     if (c == NULL)
         abort();

@@ -3,14 +3,14 @@
 
 // Codes of 8 bits are exact in bfloat16: the functions of float32, with rounded rows.
 
-#define QK_VARIANT(name, instruction_set, features, packing)                                       \
+#define QK_VARIANT(name, instruction_set, features, packing, rows)                                 \
     qk_multiply_fn qk_multiply_8bit_float32_##name;
 #include "multiply_8bit_bfloat16.inc"
 #undef QK_VARIANT
 
 static const qk_multiply_entry entries[] = {
-#define QK_VARIANT(name, instruction_set, features, packing)                                       \
-    {{#name, #instruction_set, features}, packing, qk_multiply_8bit_float32_##name},
+#define QK_VARIANT(name, instruction_set, features, packing, rows)                                 \
+    {{#name, #instruction_set, features}, packing, rows, qk_multiply_8bit_float32_##name},
 #include "multiply_8bit_bfloat16.inc"
 #undef QK_VARIANT
 };

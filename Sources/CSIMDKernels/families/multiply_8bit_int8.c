@@ -1,14 +1,14 @@
 #include "qk_features.h"
 #include "qk_multiply.h"
 
-#define QK_VARIANT(name, instruction_set, features, packing)                                       \
+#define QK_VARIANT(name, instruction_set, features, packing, rows)                                 \
     qk_multiply_fn qk_multiply_8bit_int8_##name;
 #include "multiply_8bit_int8.inc"
 #undef QK_VARIANT
 
 static const qk_multiply_entry entries[] = {
-#define QK_VARIANT(name, instruction_set, features, packing)                                       \
-    {{#name, #instruction_set, features}, packing, qk_multiply_8bit_int8_##name},
+#define QK_VARIANT(name, instruction_set, features, packing, rows)                                 \
+    {{#name, #instruction_set, features}, packing, rows, qk_multiply_8bit_int8_##name},
 #include "multiply_8bit_int8.inc"
 #undef QK_VARIANT
 };

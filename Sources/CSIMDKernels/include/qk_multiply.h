@@ -5,8 +5,9 @@
 
 /// Rows of a weight that lie interleaved: one lane each of the widest vector.
 enum { QK_PANEL_ROWS = 16 };
-/// The most rows of activations that one pass over the weight serves.
-enum { QK_TILE_ROWS = 14 };
+/// The most rows of activations that one pass over the weight serves, where they have sums in registers,
+/// and where they pass over decoded parts of the weight.
+enum { QK_TILE_ROWS = 14, QK_DECODED_TILE_ROWS = 48 };
 
 /// A quantized weight [n, k] as products read it: panels of 16 rows, interleaved by dwords.
 ///
@@ -37,7 +38,7 @@ typedef struct {
     size_t first_panel; // of the weight
     size_t end_panel;
     const void *x;
-    size_t rows; // 1 ... QK_TILE_ROWS
+    size_t rows; // 1 ... tile_rows of the variant's entry
     float *y;
     size_t y_stride;
     const float *bias;
@@ -69,6 +70,7 @@ typedef void qk_multiply_fn(const qk_multiply_arguments *arguments);
 typedef struct {
     qk_variant variant;
     qk_row_packing packing;
+    size_t tile_rows;
     qk_multiply_fn *function;
 } qk_multiply_entry;
 
