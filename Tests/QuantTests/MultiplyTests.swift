@@ -70,6 +70,46 @@ import Testing
         }
     }
 
+    /// What each mode costs beside the exact product of the same quantized weight, as docs/performance.md
+    /// says; an outlier among the activations costs int8 no more than its run.
+    @Test(arguments: [QuantizationFormat.nf4, .fp4, .int8Vectorwise])
+    func modesErrAsDocumented(format: QuantizationFormat) throws {
+        var generator = SeededGenerator(seed: 3)
+        func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+            // The sum of 12 uniform numbers is nearly normal.
+            let elements = (0..<rows * columns).map { _ in
+                (0..<12).reduce(Float(-6)) { sum, _ in sum + .random(in: 0...1, using: &generator) }
+            }
+            return Matrix(rowCount: rows, columnCount: columns, elements: elements)
+        }
+        let (m, n, k) = (8, 64, 512)
+        let weight = try matrix(n, k).quantized(using: QuantizationConfig(format))
+        let dequantized = weight.dequantized()
+        func error(_ x: Matrix, _ mode: ComputeMode) throws -> Double {
+            let y = try weight.multiplied(by: x, mode: mode)
+            var (difference, norm) = (0.0, 0.0)
+            for row in 0..<m {
+                for output in 0..<n {
+                    let exact = (0..<k).reduce(0.0) {
+                        $0 + Double(x[row, $1]) * Double(dequantized[output, $1])
+                    }
+                    let error = Double(y[row, output]) - exact
+                    difference += error * error
+                    norm += exact * exact
+                }
+            }
+            return (difference / norm).squareRoot()
+        }
+        let x = matrix(m, k)
+        #expect((1e-8...4e-7).contains(try error(x, .float32)))
+        #expect((1.4e-3...2.6e-3).contains(try error(x, .bfloat16)))
+        #expect((5e-3...9e-3).contains(try error(x, .int8)))
+        var elements = x.elements
+        for row in 0..<m { elements[row * k + 7] = 60 }
+        let outlying = Matrix(rowCount: m, columnCount: k, elements: elements)
+        #expect(try error(outlying, .int8) < 2e-2)
+    }
+
     /// Every format, packed or not, against the product of the dequantized matrix.
     @Test(arguments: StoredWeightTests.configs)
     func equalsTheProductOfTheDequantizedMatrix(config: QuantizationConfig) throws {
