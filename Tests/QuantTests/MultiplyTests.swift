@@ -156,6 +156,39 @@ import Testing
         }
     }
 
+    /// The gradient is that of the product: central differences in Double of a loss that is not linear.
+    @Test(arguments: [QuantizationFormat.nf4, .int8Vectorwise])
+    func gradientsAreThoseOfTheProduct(format: QuantizationFormat) throws {
+        let (m, n, k) = (3, 17, 64)
+        var generator = SeededGenerator(seed: 9)
+        func numbers(_ count: Int) -> [Float] {
+            (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
+        }
+        let weight = try Matrix(rowCount: n, columnCount: k, elements: numbers(n * k))
+            .quantized(using: QuantizationConfig(format))
+        let dequantized = weight.dequantized().elements.map(Double.init)
+        let x = Matrix(rowCount: m, columnCount: k, elements: numbers(m * k))
+        func outputs(_ x: [Double]) -> [Double] {
+            (0..<m * n).map { place in
+                (0..<k).reduce(0) { $0 + x[place / n * k + $1] * dequantized[place % n * k + $1] }
+            }
+        }
+        /// Half the sum of the squares of the outputs, whose gradient is the outputs.
+        func loss(_ x: [Double]) -> Double { outputs(x).reduce(0) { $0 + $1 * $1 / 2 } }
+        let y = try weight.multiplied(by: x, mode: .float32)
+        let dx = try weight.multipliedTransposed(by: y, mode: .float32)
+        var point = x.elements.map(Double.init)
+        for place in point.indices {
+            let (old, step) = (point[place], 0x1p-16)
+            point[place] = old + step
+            let above = loss(point)
+            point[place] = old - step
+            let difference = (above - loss(point)) / (2 * step)
+            point[place] = old
+            #expect((Double(dx.elements[place]) - difference).magnitude < 1e-4)
+        }
+    }
+
     @Test func preparedWeightsAreReused() throws {
         let elements = (0..<64 * 128).map { Float($0 % 37) / 37 - 0.5 }
         let weight = Matrix(rowCount: 64, columnCount: 128, elements: elements)
