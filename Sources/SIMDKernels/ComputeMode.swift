@@ -48,10 +48,10 @@ extension ComputeMode {
             for place in run.indices { run[place] = .nan }
             return
         }
-        let step = run.reduce(0) { max($0, $1.magnitude) } / 127
+        let largest = run.reduce(0) { max($0, $1.magnitude) }
         for place in run.indices {
-            let multiple = step == 0 ? 0 : (run[place] / step).rounded(.toNearestOrEven)
-            run[place] = min(max(multiple, -127), 127) * step
+            let multiple = (run[place] * (127 / largest)).rounded(.toNearestOrEven)
+            run[place] = largest < QK_INT8_LEAST ? 0 : multiple * (largest / 127)
         }
     }
 }

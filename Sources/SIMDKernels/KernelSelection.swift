@@ -8,8 +8,9 @@ internal import Darwin
 
 /// The set of kernel variants that the process uses, one name for all families.
 ///
-/// Every family has a variant for each name (`avx2` and `avx512` on x86-64, `neon` on AArch64,
-/// `generic` everywhere), and all variants of a family give the same bits. The best set the host
+/// Families have variants for each name (`avx2` and `avx512` on x86-64, `neon` on AArch64, `generic`
+/// everywhere), and all variants of a family give the same bits, but for products in bfloat16, which
+/// agree within the bound of their sums. The best set the host
 /// can run is used, in each family the variant that was measured fastest, unless the environment
 /// variable `QUANT_KERNEL` names another set.
 /// `QUANTIZE_CPU` is a second spelling of the variable, and `scalar` of the name `generic`; if both

@@ -153,11 +153,12 @@ import Testing
                     let x = Array(operands.x[row * k + run.lowerBound..<row * k + run.upperBound])
                     let codes = run.map { operands.codes[output * k + $0] }
                     if mode == .int8 {
-                        let step = (x.map(\.magnitude).max() ?? 0) / 127
+                        let largest = x.map(\.magnitude).max() ?? 0
                         let sum = zip(x, codes).reduce(0) {
-                            $0 + Int(($1.0 / step).rounded(.toNearestOrEven)) * Int($1.1)
+                            let multiple = ($1.0 * (127 / largest)).rounded(.toNearestOrEven)
+                            return $0 + Int(multiple) * Int($1.1)
                         }
-                        total.addProduct(Float(sum), step)
+                        total.addProduct(Float(sum), largest / 127)
                     } else {
                         var rounded = x
                         mode.round(&rounded, columnCount: rounded.count)

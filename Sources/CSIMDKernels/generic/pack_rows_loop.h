@@ -74,31 +74,39 @@ QK_INLINE float quantize_run(const uint32_t *x, int32_t *codes, int32_t *start) 
         uint32_t magnitude = x[e] & 0x7fffffff;
         largest = magnitude > largest ? magnitude : largest;
     }
-    float step = qk_float_of(largest) / 127;
     *start = 0;
-    if (largest >= 0x7f800000 || step == 0) {
+    if (largest >= 0x7f800000 || largest < qk_bits_of(QK_INT8_LEAST)) {
         memset(codes, 0, QK_INT8_RUN * 4);
-        return step == 0 ? 0 : NAN;
+        return largest >= 0x7f800000 ? NAN : 0;
     }
+    float magnitude = qk_float_of(largest), inverse = 127 / magnitude;
     int32_t sum = 0;
     for (size_t e = 0; e < QK_INT8_RUN; e++) {
-        float scaled = qk_float_of(x[e]) / step;
-        // More than 127 only where the step is subnormal.
-        scaled = scaled > 127 ? 127 : scaled < -127 ? -127 : scaled;
+        float scaled = qk_float_of(x[e]) * inverse;
         codes[e] = (int32_t)(qk_bits_of(scaled + ROUNDER) - qk_bits_of(ROUNDER));
         sum += codes[e];
     }
     *start = -128 * sum;
-    return step;
+    return magnitude / 127;
 }
 
-/// Packs eight codes as two dwords: 1 3 5 7 and 0 2 4 6.
+/// Returns bytes 0 2 4 6 of eight.
+QK_INLINE uint32_t every_other_byte(uint64_t eight) {
+    eight &= 0x00ff00ff00ff00ff;
+    eight = (eight | eight >> 8) & 0x0000ffff0000ffff;
+    return (uint32_t)(eight | eight >> 16);
+}
+
+/// Packs the codes of a run as two dwords for each eight: 1 3 5 7 and 0 2 4 6.
 QK_INLINE void interleave_codes(const int32_t *codes, uint32_t *dwords) {
-    for (size_t half = 0; half < 2; half++) {
-        uint32_t dword = 0;
-        for (size_t i = 0; i < 4; i++)
-            dword |= ((uint32_t)codes[2 * i + 1 - half] & 0xff) << 8 * i;
-        dwords[half] = dword;
+    int8_t bytes[QK_INT8_RUN];
+    uint64_t eights[QK_INT8_RUN / 8];
+    for (size_t e = 0; e < QK_INT8_RUN; e++)
+        bytes[e] = (int8_t)codes[e];
+    memcpy(eights, bytes, sizeof eights);
+    for (size_t i = 0; i < QK_INT8_RUN / 8; i++) {
+        dwords[2 * i] = every_other_byte(eights[i] >> 8);
+        dwords[2 * i + 1] = every_other_byte(eights[i]);
     }
 }
 
@@ -112,8 +120,7 @@ QK_INLINE void pack_int8(const float *x, size_t stride, size_t rows, size_t k, s
                 int32_t codes[QK_INT8_RUN], start;
                 load_columns(x + row * stride + first + e, count, bits);
                 float step = quantize_run(bits, codes, &start);
-                for (size_t eight = 0; eight < QK_INT8_RUN / 8; eight++)
-                    interleave_codes(codes + 8 * eight, dwords + 2 * eight);
+                interleave_codes(codes, dwords);
                 out[row] = (uint32_t)start;
                 out[rows + row] = qk_bits_of(step);
                 scatter(out + 2 * rows + row, rows, dwords, count / 4);

@@ -15,6 +15,8 @@ enum {
 
 /// Elements of a row of activations that share a step in QK_ROWS_INT8, unless their group ends.
 enum { QK_INT8_RUN = 64 };
+/// Runs with a smaller largest magnitude count as zeros: what they are divided by must be finite.
+#define QK_INT8_LEAST 0x1p-119f
 
 /// Returns the bytes that a function of this family writes.
 size_t qk_packed_rows_size(size_t rows, size_t k, size_t group, qk_row_packing packing);
@@ -25,9 +27,9 @@ size_t qk_packed_rows_size(size_t rows, size_t k, size_t group, qk_row_packing p
 /// (0,4) (1,5) (2,6) (3,7) of each eight, the lower element in the lower half, zeros beyond k.
 /// Rounding is to nearest, ties to even; NaNs become quiet ones.
 /// INT8, where `group` divides k and both are multiples of 8: runs of at most QK_INT8_RUN elements of a
-/// group. For a run with the largest magnitude m: step = fl(m / 127), xq = rint(fl(x / step)), at most
-/// 127 in magnitude; step 0 gives zeros; m that is not finite gives zeros and a step that is NaN. Run
-/// after run: int32 [rows], -128 times the sum of xq; float [rows], the steps; int8
+/// group. For a run with the largest magnitude m: step = fl(m / 127), xq = rint(fl(x * fl(127 / m))),
+/// at most 127 in magnitude; m below QK_INT8_LEAST gives zeros and a step of 0; m that is not finite
+/// gives zeros and a step that is NaN. Run after run: int32 [rows], -128 times the sum of xq; float [rows], the steps; int8
 /// [run / 8][2][rows][4], elements 1 3 5 7 and 0 2 4 6 of each eight.
 typedef void qk_pack_rows_fn(const float *x, size_t stride, size_t rows, size_t k, size_t group,
                              qk_row_packing packing, void *packed);

@@ -75,10 +75,10 @@ package enum ReferenceMultiply4Bit {
             return stride(from: 0, to: x.count, by: group).flatMap { start in
                 stride(from: start, to: start + group, by: 64).flatMap { first in
                     let run = x[first..<min(first + 64, start + group)]
-                    let step = (run.map(\.magnitude).max() ?? 0) / 127
+                    let largest = run.map(\.magnitude).max() ?? 0
                     return run.map {
-                        step == 0
-                            ? 0 : Double(($0 / step).rounded(.toNearestOrEven)) * Double(step)
+                        let multiple = ($0 * (127 / largest)).rounded(.toNearestOrEven)
+                        return largest == 0 ? 0 : Double(multiple) * Double(largest / 127)
                     }
                 }
             }
