@@ -8,6 +8,7 @@
 enum { MOST_ROWS = 50, MOST_OUTPUTS = 50, MOST_INPUTS = 320, CODES = 4 * 16 * MOST_INPUTS };
 
 typedef struct {
+    uint64_t seed;
     size_t bits, rows, n, k, block, group;
     int with_bias, accumulates;
     int8_t int8_values[16];
@@ -28,6 +29,7 @@ static void make_product(uint64_t seed, size_t bits, product_case *c) {
     c->n = 1 + next_random(&random) % MOST_OUTPUTS;
     c->k = 8 * (1 + next_random(&random) % (MOST_INPUTS / 8));
     c->block = blocks[next_random(&random) % 5];
+    c->seed = seed;
     c->bits = bits;
     c->group = c->k;
     if (bits == 8)
@@ -213,19 +215,17 @@ static int gradients_agree(const product_case *c, const float *one, const float 
     return 1;
 }
 
-static int is_supported(const qk_variant *variant, uint32_t features) {
-    return (variant->features & features) == variant->features;
-}
-
 /// Whether a variant packs a case's activations, with numbers of every kind among them, as the generic
 /// one does, in each packing; those for pairs and single numbers with any number of columns.
-static int packs_agree(const product_case *c, const qk_pack_rows_entry *entry,
-                       const qk_pack_rows_entry *generic, uint64_t seed) {
+static int packs_agree(const product_case *c, const void *one_entry, const void *generic_entry,
+                       int is_exact) {
+    (void)is_exact;
+    const qk_pack_rows_entry *entry = one_entry, *generic = generic_entry;
     static const float odd[] = {0, -0.0f, 1e-45f, 3e38f, INFINITY, -NAN, 0x1.01p0f, 0x1.03p0f};
     static float x[MOST_ROWS * MOST_INPUTS];
-    generator random = {seed};
+    generator random = {c->seed};
     memcpy(x, c->x, sizeof x);
-    for (size_t i = seed % 2 ? 0 : c->rows * c->k; i < c->rows * c->k; i += 1 + next_random(&random) % 50)
+    for (size_t i = c->seed % 2 ? 0 : c->rows * c->k; i < c->rows * c->k; i += 1 + next_random(&random) % 50)
         x[i] = odd[next_random(&random) % 8];
     for (qk_row_packing packing = QK_ROWS_FLOAT32; packing <= QK_ROWS_INT8; packing++) {
         size_t k = packing == QK_ROWS_INT8 ? c->k : c->k - next_random(&random) % 8;
@@ -241,22 +241,44 @@ static int packs_agree(const product_case *c, const qk_pack_rows_entry *entry,
     return 1;
 }
 
-static void check_packing(uint32_t features, size_t case_count, product_case *c,
-                          void (*report)(const char *, const char *, size_t, size_t, uint64_t)) {
-    size_t count;
-    const qk_pack_rows_entry *entries = qk_pack_rows_entries(&count);
-    for (size_t index = 0; index < count; index++) {
-        if (!is_supported(&entries[index].variant, features))
-            continue;
-        size_t wrong = 0;
-        uint64_t first_wrong = 0;
-        for (uint64_t seed = 1; seed <= case_count; seed++) {
-            make_product(seed, 4, c);
-            if (!packs_agree(c, &entries[index], &entries[count - 1], seed) && wrong++ == 0)
-                first_wrong = seed;
-        }
-        report("pack_rows", entries[index].variant.name, case_count, wrong, first_wrong);
+/// Whether a variant's product agrees with the generic one.
+static int multiplies_agree(const product_case *c, const void *entry, const void *generic,
+                            int is_exact) {
+    const float *one = multiply(c, generic, &expected);
+    return products_agree(c, one, multiply(c, entry, &found), is_exact);
+}
+
+/// The same for gradients.
+static int transposed_agree(const product_case *c, const void *entry, const void *generic,
+                            int is_exact) {
+    const float *one = multiply_transposed(c, generic, &expected);
+    return gradients_agree(c, one, multiply_transposed(c, entry, &found), is_exact);
+}
+
+/// What all checks of a run share.
+typedef struct {
+    uint32_t features;
+    size_t case_count;
+    product_case *memory;
+    void (*report)(const char *, const char *, size_t, size_t, uint64_t);
+} checks;
+
+/// Compares a variant with the generic one in all cases; both are entries, which begin with a
+/// qk_variant.
+static void check_variant(const checks *all, const char *family, size_t bits, int is_exact,
+                          const void *entry, const void *generic,
+                          int (*agree)(const product_case *, const void *, const void *, int)) {
+    const qk_variant *variant = entry;
+    if ((variant->features & all->features) != variant->features)
+        return;
+    size_t wrong = 0;
+    uint64_t first_wrong = 0;
+    for (uint64_t seed = 1; seed <= all->case_count; seed++) {
+        make_product(seed, bits, all->memory);
+        if (!agree(all->memory, entry, generic, is_exact) && wrong++ == 0)
+            first_wrong = seed;
     }
+    all->report(family, variant->name, all->case_count, wrong, first_wrong);
 }
 
 void check_products(uint32_t features, size_t case_count,
@@ -269,43 +291,23 @@ void check_products(uint32_t features, size_t case_count,
     product_case *c = malloc(sizeof *c);
     if (c == NULL)
         abort();
-    check_packing(features, case_count, c, report);
+    const checks all = {features, case_count, c, report};
+    size_t count;
+    const qk_pack_rows_entry *packs = qk_pack_rows_entries(&count);
+    for (size_t index = 0; index < count; index++)
+        check_variant(&all, "pack_rows", 4, 1, &packs[index], &packs[count - 1], packs_agree);
     for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
-        size_t count;
         const qk_multiply_entry *entries = modes[m].entries(&count);
-        for (size_t index = 0; index < count; index++) {
-            if (!is_supported(&entries[index].variant, features))
-                continue;
-            size_t wrong = 0;
-            uint64_t first_wrong = 0;
-            for (uint64_t seed = 1; seed <= case_count; seed++) {
-                make_product(seed, modes[m].bits, c);
-                const float *one = multiply(c, &entries[count - 1], &expected);
-                const float *two = multiply(c, &entries[index], &found);
-                if (!products_agree(c, one, two, modes[m].is_exact) && wrong++ == 0)
-                    first_wrong = seed;
-            }
-            report(modes[m].name, entries[index].variant.name, case_count, wrong, first_wrong);
-        }
+        for (size_t index = 0; index < count; index++)
+            check_variant(&all, modes[m].name, modes[m].bits, modes[m].is_exact, &entries[index],
+                          &entries[count - 1], multiplies_agree);
     }
     for (size_t m = 0; m < sizeof gradient_modes / sizeof *gradient_modes; m++) {
-        size_t count;
-        const qk_multiply_transposed_entry *entries = gradient_modes[m].entries(&count);
-        for (size_t index = 0; index < count; index++) {
-            if (!is_supported(&entries[index].variant, features))
-                continue;
-            size_t wrong = 0;
-            uint64_t first_wrong = 0;
-            for (uint64_t seed = 1; seed <= case_count; seed++) {
-                make_product(seed, gradient_modes[m].bits, c);
-                const float *one = multiply_transposed(c, &entries[count - 1], &expected);
-                const float *two = multiply_transposed(c, &entries[index], &found);
-                if (!gradients_agree(c, one, two, gradient_modes[m].is_exact) && wrong++ == 0)
-                    first_wrong = seed;
-            }
-            report(gradient_modes[m].name, entries[index].variant.name, case_count, wrong,
-                   first_wrong);
-        }
+        const gradient_mode *mode = &gradient_modes[m];
+        const qk_multiply_transposed_entry *entries = mode->entries(&count);
+        for (size_t index = 0; index < count; index++)
+            check_variant(&all, mode->name, mode->bits, mode->is_exact, &entries[index],
+                          &entries[count - 1], transposed_agree);
     }
     free(c);
 }

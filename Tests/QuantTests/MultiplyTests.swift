@@ -7,6 +7,18 @@ import Testing
 
 /// Products with quantized matrices, as users make them.
 @Suite struct MultiplyTests {
+    /// Returns a matrix of numbers from -1 to 1.
+    private func uniform(
+        _ rowCount: Int,
+        _ columnCount: Int,
+        _ generator: inout SeededGenerator
+    ) -> Matrix {
+        let elements = (0..<rowCount * columnCount).map { _ in
+            Float.random(in: -1...1, using: &generator)
+        }
+        return Matrix(rowCount: rowCount, columnCount: columnCount, elements: elements)
+    }
+
     @Test(arguments: 0..<7) func matchesTheGoldenProducts(number: Int) throws {
         let golden = try GoldenProduct(number)
         let x = Matrix(
@@ -43,14 +55,8 @@ import Testing
     func int8IsWithinItsSteps(config: QuantizationConfig) throws {
         for (m, n, k) in [(1, 16, 64), (3, 5, 7), (2, 33, 192), (17, 20, 100), (5, 16, 96)] {
             var generator = SeededGenerator(seed: UInt64(m * n * k))
-            func matrix(_ rows: Int, _ columns: Int) -> Matrix {
-                let elements = (0..<rows * columns).map { _ in
-                    Float.random(in: -1...1, using: &generator)
-                }
-                return Matrix(rowCount: rows, columnCount: columns, elements: elements)
-            }
-            let weight = try matrix(n, k).quantized(using: config)
-            let x = matrix(m, k)
+            let weight = try uniform(n, k, &generator).quantized(using: config)
+            let x = uniform(m, k, &generator)
             let exact = try weight.multiplied(by: x, mode: .float32)
             let found = try weight.multiplied(by: x, mode: .int8)
             let dequantized = weight.dequantized()
@@ -115,14 +121,8 @@ import Testing
     func equalsTheProductOfTheDequantizedMatrix(config: QuantizationConfig) throws {
         for (m, n, k) in [(1, 1, 1), (3, 5, 7), (2, 33, 64), (17, 20, 100), (5, 16, 96)] {
             var generator = SeededGenerator(seed: UInt64(m * n * k))
-            func matrix(_ rows: Int, _ columns: Int) -> Matrix {
-                let elements = (0..<rows * columns).map { _ in
-                    Float.random(in: -1...1, using: &generator)
-                }
-                return Matrix(rowCount: rows, columnCount: columns, elements: elements)
-            }
-            let weight = try matrix(n, k).quantized(using: config)
-            let x = matrix(m, k)
+            let weight = try uniform(n, k, &generator).quantized(using: config)
+            let x = uniform(m, k, &generator)
             let dequantized = weight.dequantized()
             let y = try weight.multiplied(by: x, mode: .float32)
             #expect((y.rowCount, y.columnCount) == (m, n))
@@ -139,7 +139,7 @@ import Testing
                     #expect((Double(y[row, column]) - sum).magnitude <= bound)
                 }
             }
-            let dy = matrix(m, n)
+            let dy = uniform(m, n, &generator)
             let dx = try weight.multipliedTransposed(by: dy, mode: .float32)
             #expect((dx.rowCount, dx.columnCount) == (m, k))
             for row in 0..<m {
@@ -161,13 +161,9 @@ import Testing
     func gradientsAreThoseOfTheProduct(format: QuantizationFormat) throws {
         let (m, n, k) = (3, 17, 64)
         var generator = SeededGenerator(seed: 9)
-        func numbers(_ count: Int) -> [Float] {
-            (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
-        }
-        let weight = try Matrix(rowCount: n, columnCount: k, elements: numbers(n * k))
-            .quantized(using: QuantizationConfig(format))
+        let weight = try uniform(n, k, &generator).quantized(using: QuantizationConfig(format))
         let dequantized = weight.dequantized().elements.map(Double.init)
-        let x = Matrix(rowCount: m, columnCount: k, elements: numbers(m * k))
+        let x = uniform(m, k, &generator)
         func outputs(_ x: [Double]) -> [Double] {
             (0..<m * n).map { place in
                 (0..<k).reduce(0) { $0 + x[place / n * k + $1] * dequantized[place % n * k + $1] }

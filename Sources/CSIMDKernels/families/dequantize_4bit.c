@@ -1,19 +1,4 @@
 #include "qk_dequantize_4bit.h"
-#include "qk_features.h"
 
-#define QK_VARIANT(name, instruction_set, features)                                                \
-    qk_dequantize_4bit_fn qk_dequantize_4bit_##name;
-#include "dequantize_4bit.inc"
-#undef QK_VARIANT
-
-static const qk_dequantize_4bit_entry entries[] = {
-#define QK_VARIANT(name, instruction_set, features)                                                \
-    {{#name, #instruction_set, features}, qk_dequantize_4bit_##name},
-#include "dequantize_4bit.inc"
-#undef QK_VARIANT
-};
-
-const qk_dequantize_4bit_entry *qk_dequantize_4bit_entries(size_t *count) {
-    *count = sizeof entries / sizeof entries[0];
-    return entries;
-}
+#define QK_FAMILY dequantize_4bit
+#include "family.h"

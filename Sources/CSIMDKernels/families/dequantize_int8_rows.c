@@ -1,19 +1,4 @@
 #include "qk_dequantize_int8_rows.h"
-#include "qk_features.h"
 
-#define QK_VARIANT(name, instruction_set, features)                                                \
-    qk_dequantize_int8_rows_fn qk_dequantize_int8_rows_##name;
-#include "dequantize_int8_rows.inc"
-#undef QK_VARIANT
-
-static const qk_dequantize_int8_rows_entry entries[] = {
-#define QK_VARIANT(name, instruction_set, features)                                                \
-    {{#name, #instruction_set, features}, qk_dequantize_int8_rows_##name},
-#include "dequantize_int8_rows.inc"
-#undef QK_VARIANT
-};
-
-const qk_dequantize_int8_rows_entry *qk_dequantize_int8_rows_entries(size_t *count) {
-    *count = sizeof entries / sizeof entries[0];
-    return entries;
-}
+#define QK_FAMILY dequantize_int8_rows
+#include "family.h"

@@ -1,19 +1,5 @@
-#include "qk_features.h"
 #include "qk_multiply_transposed.h"
 
-#define QK_VARIANT(name, instruction_set, features, packing)                                       \
-    qk_multiply_transposed_fn qk_multiply_4bit_transposed_bfloat16_##name;
-#include "multiply_4bit_transposed_bfloat16.inc"
-#undef QK_VARIANT
-
-static const qk_multiply_transposed_entry entries[] = {
-#define QK_VARIANT(name, instruction_set, features, packing)                                       \
-    {{#name, #instruction_set, features}, packing, qk_multiply_4bit_transposed_bfloat16_##name},
-#include "multiply_4bit_transposed_bfloat16.inc"
-#undef QK_VARIANT
-};
-
-const qk_multiply_transposed_entry *qk_multiply_4bit_transposed_bfloat16_entries(size_t *count) {
-    *count = sizeof entries / sizeof entries[0];
-    return entries;
-}
+#define QK_FAMILY multiply_4bit_transposed_bfloat16
+#define QK_TYPE qk_multiply_transposed
+#include "family.h"

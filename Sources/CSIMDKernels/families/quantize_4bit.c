@@ -1,19 +1,4 @@
 #include "qk_quantize_4bit.h"
-#include "qk_features.h"
 
-#define QK_VARIANT(name, instruction_set, features)                                                \
-    qk_quantize_4bit_fn qk_quantize_4bit_##name;
-#include "quantize_4bit.inc"
-#undef QK_VARIANT
-
-static const qk_quantize_4bit_entry entries[] = {
-#define QK_VARIANT(name, instruction_set, features)                                                \
-    {{#name, #instruction_set, features}, qk_quantize_4bit_##name},
-#include "quantize_4bit.inc"
-#undef QK_VARIANT
-};
-
-const qk_quantize_4bit_entry *qk_quantize_4bit_entries(size_t *count) {
-    *count = sizeof entries / sizeof entries[0];
-    return entries;
-}
+#define QK_FAMILY quantize_4bit
+#include "family.h"

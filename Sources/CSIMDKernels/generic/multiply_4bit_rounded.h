@@ -2,7 +2,6 @@
 #define QK_MULTIPLY_4BIT_ROUNDED_H
 
 #include "bfloat16_bits.h"
-#include "float_convert.h"
 #include "qk_multiply.h"
 
 /// Defines NAME, a variant of the bfloat16 mode for processors without instructions of their own for
@@ -13,7 +12,7 @@
     void NAME(const qk_multiply_arguments *a) {                                               \
         float values[16];                                                                          \
         for (size_t code = 0; code < 16; code++)                                                   \
-            values[code] = qk_float_of(qk_bf16_bits(qk_bits_of(a->weight.values[code])) << 16);    \
+            values[code] = qk_rounded_to_bf16(a->weight.values[code]);                             \
         qk_multiply_arguments rounded = *a;                                                   \
         rounded.weight.values = values;                                                            \
         FLOAT32(&rounded);                                                                         \

@@ -2,7 +2,6 @@
 #define QK_MULTIPLY_TRANSPOSED_LOOP_H
 
 #include "bfloat16_bits.h"
-#include "float_convert.h"
 #include "qk_multiply_transposed.h"
 #include <string.h>
 
@@ -20,7 +19,7 @@ enum {
 /// Rounds the elements of a decoded panel to bfloat16.
 static inline __attribute__((always_inline)) void round_panel(float *elements) {
     for (size_t i = 0; i < QK_PANEL_ROWS * QK_COLUMN_TILE; i++)
-        elements[i] = qk_float_of(qk_bf16_bits(qk_bits_of(elements[i])) << 16);
+        elements[i] = qk_rounded_to_bf16(elements[i]);
 }
 
 // The sums are copied to other memory before they are written: a compiler keeps in registers only
@@ -32,7 +31,7 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
 /// registers.
 #define QK_DEFINE_TRANSPOSED(FORMAT, NAME, ATTRIBUTES, DECODE, AT_ONCE)                            \
     ATTRIBUTES static inline __attribute__((always_inline)) void NAME##_rows(                      \
-        const qk_multiply_transposed_arguments *a, size_t tile, int rows, size_t vector,      \
+        const qk_multiply_transposed_arguments *a, size_t tile, int rows, size_t vector,           \
         size_t first, size_t end) {                                                                \
         size_t column = a->first_column + vector * LANES;                                          \
         if (column >= a->weight.k)                                                                 \
@@ -69,8 +68,8 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
         }                                                                                          \
     }                                                                                              \
     ATTRIBUTES static inline __attribute__((always_inline)) void NAME##_multiply(                  \
-        const qk_multiply_transposed_arguments *a, int rounds) {                              \
-        const qk_packed_weight *w = &a->weight;                                                      \
+        const qk_multiply_transposed_arguments *a, int rounds) {                                   \
+        const qk_packed_weight *w = &a->weight;                                                    \
         const size_t chunk = PANELS_AT_ONCE * QK_PANEL_ROWS;                                       \
         for (size_t first = 0; first < w->n; first += chunk) {                                     \
             size_t end = w->n - first < chunk ? w->n : first + chunk;                              \
@@ -97,11 +96,11 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
         }                                                                                          \
     }                                                                                              \
     ATTRIBUTES void qk_multiply_##FORMAT##_transposed_float32_##NAME(                              \
-        const qk_multiply_transposed_arguments *a) {                                          \
+        const qk_multiply_transposed_arguments *a) {                                               \
         NAME##_multiply(a, 0);                                                                     \
     }                                                                                              \
     ATTRIBUTES void qk_multiply_##FORMAT##_transposed_bfloat16_##NAME(                             \
-        const qk_multiply_transposed_arguments *a) {                                          \
+        const qk_multiply_transposed_arguments *a) {                                               \
         NAME##_multiply(a, 1);                                                                     \
     }
 

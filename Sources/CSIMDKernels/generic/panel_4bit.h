@@ -5,15 +5,16 @@
 
 enum { EIGHTS = QK_COLUMN_TILE / 8 };
 
-/// Where a tile's part of a panel of 4-bit codes is: [eights][16 rows][4 bytes] of codes, and the 16 scales of each
-/// eight columns. Beyond the weight's last column, the last eight once more: what is decoded from it
-/// is not used.
+/// Where a tile's part of a panel of 4-bit codes is: [eights][16 rows][4 bytes] of codes, and the 16
+/// scales of each eight columns. Beyond the weight's last column, the last eight once more: what is
+/// decoded from it is not used.
 typedef struct {
     const uint8_t *codes[EIGHTS];
     const float *scales[EIGHTS];
 } panel_part;
 
-static inline panel_part part_of_panel(const qk_packed_weight *w, size_t first_column, size_t panel) {
+static inline panel_part part_of_panel(const qk_packed_weight *w, size_t first_column,
+                                       size_t panel) {
     const uint8_t *codes = w->codes + panel * w->k * 8;
     const float *scales = w->scales + panel * (w->k / w->group) * QK_PANEL_ROWS;
     size_t in_group = first_column % w->group;

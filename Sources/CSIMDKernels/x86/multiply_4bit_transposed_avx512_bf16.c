@@ -1,9 +1,7 @@
 #pragma STDC FP_CONTRACT OFF
 
-#if defined(__x86_64__) && !defined(AVX512)
-#define AVX512                                                                                     \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512bf16,avx2,f16c")))
-#endif
+#include "avx512_bf16.h"
+
 #include "multiply_4bit_transposed_avx512.h"
 
 #if defined(__x86_64__)
