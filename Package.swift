@@ -17,6 +17,8 @@ let package = Package(
         .library(name: "Tensors", targets: ["Tensors"]),
         .library(name: "CheckpointIO", targets: ["CheckpointIO"]),
         .library(name: "Quant", targets: ["Quant"]),
+        .library(name: "Models", targets: ["Models"]),
+        .library(name: "QLoRA", targets: ["QLoRA"]),
         .library(name: "KernelBenchmarks", targets: ["KernelBenchmarks"]),
         .executable(name: "quantize", targets: ["QuantizeTool"]),
     ],
@@ -65,6 +67,41 @@ let package = Package(
             dependencies: ["SIMDKernels", "Tensors", "CheckpointIO", "Machine"],
             swiftSettings: swiftSettings
         ),
+        .systemLibrary(
+            name: "COpenBLAS",
+            pkgConfig: "openblas",
+            providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]
+        ),
+        .target(
+            name: "LinearAlgebra",
+            dependencies: ["COpenBLAS", "Machine", "Tensors"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Models",
+            dependencies: [
+                "Quant",
+                "LinearAlgebra",
+                "SIMDKernels",
+                "Tensors",
+                "CheckpointIO",
+                "Machine",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "QLoRA",
+            dependencies: [
+                "Models",
+                "Quant",
+                "LinearAlgebra",
+                "SIMDKernels",
+                "Tensors",
+                "CheckpointIO",
+                "Machine",
+            ],
+            swiftSettings: swiftSettings
+        ),
         .executableTarget(
             name: "QuantizeTool",
             dependencies: [
@@ -100,6 +137,15 @@ let package = Package(
         .testTarget(
             name: "QuantTests",
             dependencies: ["Quant", "SIMDKernels", "TestSupport"]
+        ),
+        .testTarget(
+            name: "LinearAlgebraTests",
+            dependencies: ["LinearAlgebra", "Machine", "TestSupport"]
+        ),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Quant", "TestSupport"]),
+        .testTarget(
+            name: "QLoRATests",
+            dependencies: ["QLoRA", "Models", "Quant", "TestSupport"]
         ),
         .testTarget(
             name: "QuantizeToolTests",

@@ -131,6 +131,24 @@ extension CheckpointError {
         case tokenizerVocab = "tokenizer.vocab"
         case tokenizerMerge = "tokenizer.merge"
         case tokenizerUnsupported = "tokenizer.unsupported"
+        // Adapters
+        /// A tensor belongs to nothing that the configuration announces.
+        case adapterTensorUnused = "adapter.tensorUnused"
+        /// The configuration announces a tensor that is not there.
+        case adapterTensorMissing = "adapter.tensorMissing"
+        case adapterShape = "adapter.shape"
+        case adapterDtype = "adapter.dtype"
+        /// A rank, alpha or probability is outside of what it may be.
+        case adapterRange = "adapter.range"
+        /// What selects modules selects none.
+        case adapterNoTarget = "adapter.noTarget"
+        /// A pattern is malformed, or not one that matches in linear time.
+        case adapterPattern = "adapter.pattern"
+        /// The adapter changes nothing.
+        case adapterNoEffect = "adapter.noEffect"
+        case adapterUnsupported = "adapter.unsupported"
+        /// A factor or a merged weight is NaN or infinite.
+        case adapterNotFinite = "adapter.notFinite"
         // Writing
         case outputExists = "output.exists"
         case outputBusy = "output.busy"
@@ -173,7 +191,7 @@ extension CheckpointError.Code {
         switch self {
         case .fileMissing, .fileUnreadable, .fileNotRegular, .indexShardMissing: .missingInput
         case .pickleRefused, .zstdOrder, .configUnsupported, .quantUnsupported, .ggufVersion,
-            .ggufUnsupported, .tokenizerUnsupported, .hostKernel:
+            .ggufUnsupported, .tokenizerUnsupported, .adapterUnsupported, .hostKernel:
             .unsupported
         case .outputExists, .outputBusy, .outputUnfinished: .outputExists
         case .fileChanged, .fileIo: .inputOutput

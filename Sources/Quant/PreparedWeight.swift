@@ -1,7 +1,7 @@
 public import CheckpointIO
 public import Machine
 internal import SIMDKernels
-internal import Tensors
+public import Tensors
 
 /// A quantized weight in the order in which products read it: made once, used by every product.
 ///
@@ -16,6 +16,8 @@ public final class PreparedWeight: Sendable {
     public let columnCount: Int
     /// What the codes mean.
     public let config: QuantizationConfig
+    /// The type of the weight before quantization.
+    public let dtype: FloatDType
     let storage: Storage
 
     /// How codes and scales lie.
@@ -31,6 +33,8 @@ public final class PreparedWeight: Sendable {
         let values: Codebook4Bit?
         let codes: AlignedBuffer
         let scales: AlignedBuffer
+        /// The scales as they are stored, if those are quantized: rounding cannot be undone.
+        let nestedScales: DoubleQuantizedAbsmax?
 
         init(
             _ panels: PackedPanels,
@@ -62,6 +66,11 @@ public final class PreparedWeight: Sendable {
             self.values = values
             self.codes = codes
             self.scales = scales
+            if case .doubleQuantized(let nested) = weight.absmax {
+                nestedScales = nested
+            } else {
+                nestedScales = nil
+            }
         }
     }
 
@@ -77,6 +86,7 @@ public final class PreparedWeight: Sendable {
         rowCount = weight.rowCount
         columnCount = weight.columnCount
         config = weight.config
+        dtype = weight.dtype
         if let panels = PackedPanels(weight) {
             let values = weight.config.format.kernelCodebook
             storage = .packed(

@@ -130,7 +130,7 @@ extension QuantizedMatrix {
     }
 
     /// Returns a row of the weight, rounded to a type and widened again.
-    private func row(_ index: Int, _ scales: [Float], as dtype: FloatDType) -> [Float] {
+    func row(_ index: Int, _ scales: [Float], as dtype: FloatDType) -> [Float] {
         guard columnCount > 0 else { return [] }
         let layout = layout
         // The blocks that the row has a part of; two codes share a byte, so blocks begin on one.

@@ -54,6 +54,13 @@ public struct Matrix: Hashable, Sendable {
         )
     }
 
+    /// Calls `body` with the elements, row by row, to change them.
+    package mutating func withMutableElements<Result, Failure: Error>(
+        _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try elements.withMutableFloatSpan(body)
+    }
+
     /// The matrix with rows and columns exchanged.
     public func transposed() -> Matrix {
         var result = Matrix(rowCount: columnCount, columnCount: rowCount)

@@ -26,7 +26,12 @@ public enum Golden {
     /// Reads as little of the format as sound files need, so that it can be the yardstick of the
     /// library's reader.
     public static func tensors(_ name: String) throws -> [String: GoldenTensor] {
-        let file = try Data(contentsOf: url(name))
+        try tensors(at: url(name))
+    }
+
+    /// Returns the same of a file anywhere.
+    public static func tensors(at url: URL) throws -> [String: GoldenTensor] {
+        let file = try Data(contentsOf: url)
         let headerCount = file.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
         let header = try JSONSerialization.jsonObject(with: file[8..<8 + headerCount])
         let members = try #require(header as? [String: Any])

@@ -1,0 +1,155 @@
+public import CheckpointIO
+internal import LinearAlgebra
+public import Machine
+public import Quant
+public import SIMDKernels
+public import Tensors
+
+/// A dense weight `[N, K]` in float32, bfloat16 or float16.
+///
+/// 16-bit elements stay so in memory; a product widens them, exactly, for as long as it runs. Every
+/// compute mode multiplies in float32: OpenBLAS has nothing faster.
+public final class DenseWeight: LinearWeight {
+    /// `N`, the outputs.
+    public let rowCount: Int
+    /// `K`, the inputs.
+    public let columnCount: Int
+    /// The type of the elements in memory.
+    public let dtype: FloatDType
+    /// Whether the elements lie as `[K, N]`, as GPT-2's `Conv1D` stores them.
+    public let isTransposed: Bool
+    /// In float32 as they are, else as the bytes of their type.
+    private let elements: [Float]
+    private let narrowElements: [UInt8]
+
+    /// Makes a weight of a matrix as files hold it, `[N, K]` or transposed.
+    /// - Parameters:
+    ///   - stored: the elements.
+    ///   - dtype: what they are rounded to.
+    ///   - isTransposed: whether `stored` is `[K, N]`.
+    public init(_ stored: Matrix, as dtype: FloatDType = .float32, isTransposed: Bool = false) {
+        rowCount = isTransposed ? stored.columnCount : stored.rowCount
+        columnCount = isTransposed ? stored.rowCount : stored.columnCount
+        self.dtype = dtype
+        self.isTransposed = isTransposed
+        guard dtype != .float32 else {
+            elements = stored.elements
+            narrowElements = []
+            return
+        }
+        elements = []
+        var bytes = [UInt8](repeating: 0, count: stored.elements.count * dtype.byteCount)
+        stored.elements.withFloatBytes { floats in
+            bytes.withMutableRawSpan {
+                _ = ConvertFloatKernel.selected.convert(
+                    floats,
+                    as: .float32,
+                    into: &$0,
+                    as: dtype.element
+                )
+            }
+        }
+        narrowElements = bytes
+    }
+
+    /// Multiplies: `y = x · Wᵀ` (+ bias) (+ y); see `LinearWeight`.
+    public func multiply(
+        _ x: Span<Float>,
+        into y: inout MutableSpan<Float>,
+        mode: ComputeMode = .float32,
+        bias: [Float]? = nil,
+        accumulates: Bool = false,
+        workspace: inout ProductWorkspace,
+        on workers: WorkerPool = .shared()
+    ) throws(CheckpointError) {
+        let rows = columnCount == 0 ? y.count / max(rowCount, 1) : x.count / columnCount
+        withFloats { weight in
+            BLAS.multiply(
+                x,
+                weight,
+                into: &y,
+                shape: ProductShape(
+                    rowCount: rows,
+                    columnCount: rowCount,
+                    innerCount: columnCount,
+                    transposesB: !isTransposed
+                ),
+                accumulates: accumulates,
+                on: workers
+            )
+        }
+        guard let bias else { return }
+        precondition(bias.count == rowCount, "\(bias.count) biases for \(rowCount) outputs")
+        for row in 0..<rows {
+            for column in 0..<rowCount { y[row * rowCount + column] += bias[column] }
+        }
+    }
+
+    /// Multiplies with the weight as it lies: `dx = dy · W` (+ dx); see `LinearWeight`.
+    public func multiplyTransposed(
+        _ dy: Span<Float>,
+        into dx: inout MutableSpan<Float>,
+        mode: ComputeMode = .float32,
+        accumulates: Bool = false,
+        workspace: inout ProductWorkspace,
+        on workers: WorkerPool = .shared()
+    ) throws(CheckpointError) {
+        let rows = rowCount == 0 ? dx.count / max(columnCount, 1) : dy.count / rowCount
+        withFloats { weight in
+            BLAS.multiply(
+                dy,
+                weight,
+                into: &dx,
+                shape: ProductShape(
+                    rowCount: rows,
+                    columnCount: columnCount,
+                    innerCount: rowCount,
+                    transposesB: isTransposed
+                ),
+                accumulates: accumulates,
+                on: workers
+            )
+        }
+    }
+
+    /// The squared norm of each row, in Double.
+    public func squaredRowNorms(on workers: WorkerPool = .shared()) -> [Double] {
+        withFloats { weight in
+            let (rowStride, columnStride) = isTransposed ? (1, rowCount) : (columnCount, 1)
+            return (0..<rowCount).map { row in
+                var sum = 0.0
+                for column in 0..<columnCount {
+                    let element = Double(weight[row * rowStride + column * columnStride])
+                    sum += element * element
+                }
+                return sum
+            }
+        }
+    }
+
+    /// A copy in float32, `[N, K]` whatever the order in memory.
+    public func dequantized() -> Matrix {
+        let stored = Matrix(
+            rowCount: isTransposed ? columnCount : rowCount,
+            columnCount: isTransposed ? rowCount : columnCount,
+            elements: withFloats { weight in weight.indices.map { weight[$0] } }
+        )
+        return isTransposed ? stored.transposed() : stored
+    }
+
+    private func withFloats<Result>(_ body: (Span<Float>) -> Result) -> Result {
+        guard dtype != .float32 else { return elements.withFloatSpan(body) }
+        var widened = [Float](repeating: 0, count: rowCount * columnCount)
+        narrowElements.withRawSpan { bytes in
+            widened.withMutableFloatBytes {
+                _ = ConvertFloatKernel.selected.convert(
+                    bytes,
+                    as: dtype.element,
+                    into: &$0,
+                    as: .float32
+                )
+            }
+        }
+        return widened.withFloatSpan(body)
+    }
+}
