@@ -89,9 +89,16 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .systemLibrary(
+            name: "CPCRE2",
+            pkgConfig: "libpcre2-8",
+            providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]
+        ),
+        .target(name: "Text", dependencies: ["CPCRE2"], swiftSettings: swiftSettings),
         .target(
             name: "QLoRA",
             dependencies: [
+                "Text",
                 "Models",
                 "Quant",
                 "LinearAlgebra",
@@ -142,6 +149,7 @@ let package = Package(
             name: "LinearAlgebraTests",
             dependencies: ["LinearAlgebra", "Machine", "TestSupport"]
         ),
+        .testTarget(name: "TextTests", dependencies: ["Text"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Quant", "TestSupport"]),
         .testTarget(
             name: "QLoRATests",

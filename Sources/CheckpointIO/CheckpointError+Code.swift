@@ -146,6 +146,8 @@ extension CheckpointError {
         case adapterPattern = "adapter.pattern"
         /// The adapter changes nothing.
         case adapterNoEffect = "adapter.noEffect"
+        /// Two fields of the configuration exclude each other.
+        case adapterContradiction = "adapter.contradiction"
         case adapterUnsupported = "adapter.unsupported"
         /// A factor or a merged weight is NaN or infinite.
         case adapterNotFinite = "adapter.notFinite"
