@@ -1,0 +1,113 @@
+public import CheckpointIO
+internal import Quant
+public import Tensors
+
+/// An adapter together with the modules of a base model: every tensor of its file has its place, and
+/// every place its tensor.
+public struct BoundAdapter: Sendable {
+    /// The configuration.
+    public let config: LoRAConfig
+    /// The folder's name.
+    public let name: String
+    /// The adapted modules in the order of the network.
+    public let layers: [Layer]
+    /// Tensors of the base that the adapter has instead: whole modules, and biases.
+    public let replacements: [Replacement]
+    /// Rows of embeddings that the adapter has instead.
+    public let tokenRows: [TokenRows]
+    /// Embeddings and heads of the base that the file carries along.
+    public let carriedWeights: [Replacement]
+    /// What is odd, but honoured.
+    public let warnings: [CheckpointWarning]
+
+    /// The factors of one module.
+    public struct Layer: Sendable {
+        /// The module with rank and scaling.
+        public let target: ModuleSelection.Target
+        let a: TensorView
+        let b: TensorView
+        let bias: TensorView?
+        let magnitude: TensorView?
+    }
+
+    /// A tensor of the base, and what the adapter has for it.
+    public struct Replacement: Sendable {
+        /// The name in the base.
+        public let tensor: Name
+        let view: TensorView
+    }
+
+    /// Rows of an embedding.
+    public struct TokenRows: Sendable {
+        /// The module.
+        public let module: String
+        /// The rows in the order in which they are stored.
+        public let rows: [Int]
+        let view: TensorView
+    }
+}
+
+extension BoundAdapter.Layer {
+    /// Reads the factors.
+    /// - Parameter weight: a factor of the scaling.
+    /// - Returns: those of a linear layer; of an embedding `A` is `[r, V]` and `B` `[D, r]`.
+    /// - Throws: `num.nonFinite`; what reading throws.
+    public func adapter(weight: Double = 1) throws(CheckpointError) -> LoRAAdapter {
+        LoRAAdapter(
+            a: try Self.matrix(a),
+            b: try Self.matrix(b),
+            bias: try bias.map { (view) throws(CheckpointError) in try view.finiteFloats() },
+            magnitude: try magnitude.map { (view) throws(CheckpointError) in
+                try view.finiteFloats()
+            },
+            scaling: weight * target.scaling,
+            dropout: 0
+        )
+    }
+
+    private static func matrix(_ view: TensorView) throws(CheckpointError) -> Matrix {
+        let shape = view.description.shape
+        return Matrix(
+            rowCount: shape[0],
+            columnCount: shape.dropFirst().reduce(1, *),
+            elements: try view.finiteFloats()
+        )
+    }
+}
+
+extension BoundAdapter.TokenRows {
+    /// Reads the rows, `[count, width]`.
+    /// - Throws: `num.nonFinite`; what reading throws.
+    public func matrix() throws(CheckpointError) -> Matrix {
+        Matrix(
+            rowCount: rows.count,
+            columnCount: view.description.shape[1],
+            elements: try view.finiteFloats()
+        )
+    }
+}
+
+extension TensorView {
+    /// Reads all elements of a float tensor, widened to float32.
+    /// - Throws: `num.nonFinite` for the first that is NaN or infinite; what reading throws.
+    func finiteFloats() throws(CheckpointError) -> [Float] {
+        guard let stored = StoredFloats(self) else {
+            throw CheckpointError(.adapterDtype, "not a tensor of floats", tensor: description.name)
+        }
+        let source: any FloatSource =
+            stored.dtype == .float32 ? stored : RoundedFloats(stored, to: .float32)
+        var elements = [Float](repeating: 0, count: description.elementCount)
+        try elements.withMutableFloatBytes { (bytes) throws(CheckpointError) in
+            try source.read(0..<source.elementCount, into: &bytes)
+        }
+        if let index = elements.firstIndex(where: { !$0.isFinite }) {
+            throw CheckpointError(
+                .numNonFinite,
+                "element \(index) is \(elements[index])",
+                file: fileName,
+                tensor: description.name
+            )
+        }
+        return elements
+    }
+}
