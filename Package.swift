@@ -112,6 +112,7 @@ let package = Package(
         .executableTarget(
             name: "QuantizeTool",
             dependencies: [
+                "QLoRA",
                 "Quant",
                 "CheckpointIO",
                 "Machine",
@@ -159,6 +160,7 @@ let package = Package(
             name: "QuantizeToolTests",
             dependencies: [
                 "QuantizeTool",
+                "QLoRA",
                 "Quant",
                 "CheckpointIO",
                 "TestSupport",

@@ -15,6 +15,8 @@ struct ModelRun {
     let options: [ReportDocument.Fact]
     let plan: ConversionPlan
     let checkpoint: Checkpoint
+    /// Other folders that are read, which the output must not be inside of.
+    var otherSources: [String] = []
 
     /// Does the work, unless it is a dry run.
     ///
@@ -26,7 +28,7 @@ struct ModelRun {
         for fact in options + resolved.facts { console.detail("\(fact.name): \(fact.value)") }
         try OutputFolder.check(
             destination,
-            sources: [checkpoint.resolvedPath],
+            sources: [checkpoint.resolvedPath] + otherSources,
             overwrite: output.force,
             resume: output.resume
         )
@@ -95,6 +97,7 @@ struct ModelRun {
 
     private var nextCommands: [String] {
         let place = ShellWord(destination)
+        if command == "fuse" { return ["quantize inspect \(place)"] }
         guard command == "convert" else { return ["quantize verify \(place)"] }
         let again = "quantize convert \(ShellWord(source)) \(place) --force"
         let remedies = plan.remedies.map { remedy in

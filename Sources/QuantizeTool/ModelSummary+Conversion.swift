@@ -68,7 +68,7 @@ extension ModelSummary {
             case .dequantize:
                 before.quantized += plan.sourceByteCount
                 after.kept += tensor.byteCount
-            case .keep, .convert:
+            case .keep, .convert, .merge:
                 before.kept += plan.sourceByteCount
                 after.kept += tensor.byteCount
             }

@@ -15,7 +15,9 @@ struct Quantize: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Dequantize.self, Inspect.self, Verify.self, Bench.self, Doctor.self,
+            Convert.self, Dequantize.self, Fuse.self, Adapter.self, Inspect.self, Verify.self,
+            Bench.self,
+            Doctor.self,
         ]
     )
 

@@ -16,14 +16,23 @@ import Testing
     private func commands() throws -> [[String: Any]] {
         let help = try Tool.succeed(["--experimental-dump-help"]).object()
         let root = try #require(help["command"] as? [String: Any])
-        let commands = try #require(root["subcommands"] as? [[String: Any]])
-        return commands.filter { $0["commandName"] as? String != "help" }
+        return leaves(of: root, "")
+    }
+
+    /// The commands that do something, under all of their names.
+    private func leaves(of command: [String: Any], _ path: String) -> [[String: Any]] {
+        (command["subcommands"] as? [[String: Any]] ?? []).flatMap { command -> [[String: Any]] in
+            guard let own = command["commandName"] as? String, own != "help" else { return [] }
+            let name = path.isEmpty ? own : "\(path) \(own)"
+            let inner = leaves(of: command, name)
+            return inner.isEmpty ? [command.merging(["commandName": name]) { $1 }] : inner
+        }
     }
 
     @Test func namesEveryCommand() throws {
         let page = try page()
         let commands = try commands()
-        #expect(commands.count == 6)
+        #expect(commands.count == 8)
         for command in commands {
             let name = try #require(command["commandName"] as? String)
             let abstract = try #require(command["abstract"] as? String)

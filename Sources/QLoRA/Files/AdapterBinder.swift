@@ -176,7 +176,9 @@ struct AdapterBinder {
         }
     }
 
-    /// The modules that are stored whole. PEFT takes every name that ends with an entry, also inside of
+    /// The modules that are stored whole.
+    ///
+    /// PEFT takes every name that ends with an entry, also inside of
     /// a word: `norm` is `input_layernorm` as well.
     private var savedModules: [ModuleTree.Module] {
         let entries = folder.config.modulesToSave

@@ -7,6 +7,8 @@ public import CheckpointIO
 public struct AdapterFolder: Sendable {
     /// The folder's name.
     public let name: String
+    /// Its absolute path, without links.
+    public let resolvedPath: String
     /// The configuration.
     public let config: LoRAConfig
     /// What is odd, but honoured.
@@ -23,6 +25,7 @@ public struct AdapterFolder: Sendable {
     public init(at path: String) throws(CheckpointError) {
         let folder = try InputFolder(at: path)
         name = folder.name
+        resolvedPath = folder.resolvedPath
         var warnings: [CheckpointWarning] = []
         do throws(CheckpointError) {
             let file = try folder.file(named: Name(AdapterFileName.config))

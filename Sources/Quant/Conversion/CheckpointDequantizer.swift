@@ -41,7 +41,7 @@ public struct CheckpointDequantizer: Sendable {
         let isQuantized = units.contains { unit in
             switch unit.action {
             case .dequantize, .convert(_, .unpacked): true
-            case .keep, .convert, .quantize: false
+            case .keep, .convert, .quantize, .merge: false
             }
         }
         // A GGUF file becomes a folder of floats, whatever was packed in it.
@@ -90,7 +90,7 @@ public struct CheckpointDequantizer: Sendable {
         )
     }
 
-    private static func unit(
+    static func unit(
         for view: TensorView,
         of checkpoint: Checkpoint,
         _ options: Options

@@ -21,6 +21,8 @@ public enum TensorAction: Sendable, Hashable {
         case unpacked = "unpacked"
         /// It holds NaN or infinity.
         case nonFinite = "not finite"
+        /// Nothing is merged into it.
+        case unchanged = "unchanged"
     }
 
     /// Copied byte for byte.
@@ -31,6 +33,8 @@ public enum TensorAction: Sendable, Hashable {
     case quantize(QuantizationConfig, isTransposed: Bool)
     /// Turned back into floats; `isTransposed` if the float weight is stored `[K, N]`.
     case dequantize(QuantizationConfig, to: FloatDType, isTransposed: Bool)
+    /// Written as floats with adapters merged into it.
+    case merge(to: FloatDType)
 }
 
 extension TensorAction: CustomStringConvertible {
@@ -41,6 +45,7 @@ extension TensorAction: CustomStringConvertible {
         case .convert(let dtype, let reason): "\(dtype.rawValue) (\(reason.rawValue))"
         case .quantize(let config, _): config.description
         case .dequantize(let config, let dtype, _): "\(config.format.rawValue) to \(dtype.rawValue)"
+        case .merge(let dtype): "merged, \(dtype.rawValue)"
         }
     }
 }
@@ -112,7 +117,7 @@ public struct ConversionPlan: Sendable {
     public var changedTensors: [Tensor] {
         tensors.filter {
             switch $0.action {
-            case .quantize, .dequantize, .convert(_, .unpacked): true
+            case .quantize, .dequantize, .merge, .convert(_, .unpacked): true
             case .keep, .convert: false
             }
         }

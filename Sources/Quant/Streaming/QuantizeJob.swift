@@ -17,7 +17,8 @@ struct QuantizeJob: WritingJob {
     /// The scales, if they are nested.
     private let nested: SharedScales?
 
-    /// - Precondition: the source has as many elements as the weight, of the type it names.
+    /// - Precondition: the source has as many elements as the weight; those may have another type than
+    ///   the one that is recorded, so that nothing is rounded before it is quantized.
     init(
         _ source: any FloatSource,
         as weight: StoredWeight,
@@ -26,8 +27,8 @@ struct QuantizeJob: WritingJob {
     ) {
         let layout = weight.layout
         precondition(
-            source.elementCount == layout.elementCount && source.dtype == weight.dtype,
-            "\(source.elementCount) \(source.dtype) for [\(weight.rowCount), \(weight.columnCount)]"
+            source.elementCount == layout.elementCount,
+            "\(source.elementCount) elements for [\(weight.rowCount), \(weight.columnCount)]"
         )
         self.source = source
         self.weight = weight

@@ -76,10 +76,10 @@ struct BoundJob: TensorJob {
 }
 
 /// Sizes of tiles.
-enum TileSize {
+package enum TileSize {
     /// As many elements as keep a worker's buffers in its second-level cache; a multiple of every
     /// block size.
-    static let usual = 1 << 17
+    package static let usual = 1 << 17
 }
 
 extension WritingJob {

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Compares what `quantize fuse` makes of adapters with PEFT running the same adapters.
+
+1. Every adapter folder of the golden data, which PEFT saved: the fused model has to give the logits of PEFT's
+   unmerged model. What shares weights or ties them differently has to be refused.
+2. A real model and the embedded one, with LoRA, DoRA, rsLoRA and patterns made here: fused onto the 16-bit
+   original it equals PEFT's merge_and_unload but for single roundings; fused onto the dequantized weights it gives
+   the logits of the adapter on bitsandbytes' 4-bit layers.
+Used by Scripts/check-peers; closes with "N passed, N failed".
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import bitsandbytes
+import peft
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+torch.manual_seed(0)
+passed = failed = 0
+HERE = os.path.dirname(os.path.abspath(__file__))
+GOLDEN = os.path.join(HERE, "..", "TestSupport", "Golden", "peft", "model")
+# Adapters that one set of weights cannot hold.
+REFUSED = {"replication", "replication_shuffled", "tied_embedding", "tied_save", "tied_tokens_differ"}
+
+
+def check(name, good, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print(("ok    " if good else "FAIL  ") + name + (": " + detail if detail else ""), flush=True)
+
+
+def quantize(*arguments):
+    done = subprocess.run([TOOL, *arguments, "--quiet"], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def load(folder, dtype=torch.float32):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager", device_map="cpu").eval()
+
+
+def logits(model, ids):
+    with torch.no_grad():
+        return model(input_ids=ids).logits.float()
+
+
+def distance(found, expected):
+    return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+def golden_folders(scratch):
+    cases = json.load(open(os.path.join(GOLDEN, "adapters.json")))["cases"]
+    for case in cases:
+        if not case["base"].startswith("bases/"):
+            continue  # its quantized base is elsewhere
+        base, folder = os.path.join(GOLDEN, case["base"]), os.path.join(GOLDEN, case["dir"])
+        fused = os.path.join(scratch, "golden-" + case["id"])
+        status, message = quantize("fuse", base, folder, fused)
+        if case["id"] in REFUSED:
+            check(f"{case['id']} is refused", status == 69 and "cannot be merged" in message, message.strip().split("\n")[0][:100])
+            continue
+        if status:
+            check(case["id"], False, message.strip())
+            continue
+        model = load(base)
+        ids = torch.arange(16).reshape(2, 8) * 3 % model.config.vocab_size
+        expected = logits(peft.PeftModel.from_pretrained(model, folder).eval(), ids)
+        off = distance(logits(load(fused), ids), expected)
+        check(f"golden {case['id']}", off <= 2e-5, f"logits off by {off:.1e} of the largest")
+
+
+def configurations():
+    linear = "all-linear"
+    yield "lora", peft.LoraConfig(r=16, lora_alpha=32, target_modules=linear, task_type="CAUSAL_LM")
+    yield "dora", peft.LoraConfig(r=8, lora_alpha=8, target_modules=linear, use_dora=True, task_type="CAUSAL_LM")
+    yield "rslora-patterns", peft.LoraConfig(
+        r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], use_rslora=True, task_type="CAUSAL_LM",
+        rank_pattern={"down_proj": 12}, alpha_pattern={r"layers\.0\.self_attn\.q_proj": 20})
+
+
+def adapt(base, config, folder, seed):
+    """Saves an adapter whose factors are as large as training makes them."""
+    model = peft.get_peft_model(load(base), config)
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.01, generator=generator)
+        elif "magnitude" in name:
+            parameter.data.mul_(1 + 0.05 * torch.randn(parameter.shape, generator=generator))
+    model.save_pretrained(folder)
+
+
+def real_model(name, original, scratch, ids):
+    nf4, plain = os.path.join(scratch, name + "-nf4"), os.path.join(scratch, name + "-plain")
+    for arguments in (["convert", original, nf4, "--double-quant", "--dtype", "f32"], ["dequantize", nf4, plain, "--dtype", "f32"]):
+        status, message = quantize(*arguments)
+        if status:
+            return check(f"{name} {arguments[0]}", False, message)
+    for number, (kind, config) in enumerate(configurations()):
+        adapter = os.path.join(scratch, f"{name}-{kind}")
+        adapt(original, config, adapter, number)
+
+        fused = os.path.join(scratch, f"{name}-{kind}-original")
+        status, message = quantize("fuse", original, adapter, fused, "--onto", "original")
+        check(f"{name} {kind} is fused onto the original", status == 0, message.strip())
+        if status == 0:
+            dtype = AutoConfig.from_pretrained(original).dtype
+            merged = peft.PeftModel.from_pretrained(load(original, dtype), adapter).merge_and_unload().state_dict()
+            ours = load(fused, dtype).state_dict()
+            differ = total = worst = 0
+            for key, value in ours.items():
+                a, b = value.float(), merged[key].float()
+                step = torch.maximum(a.abs(), b.abs()) * (2**-7 if dtype == torch.bfloat16 else 2**-22)
+                differ, total = differ + (a != b).sum().item(), total + a.numel()
+                worst = max(worst, ((a - b).abs() / step.clamp_min(1e-30)).max().item())
+            check(f"{name} {kind} equals merge_and_unload", worst <= 1,
+                  f"{differ} of {total} weights differ, by at most {worst:.2f} roundings")
+        shutil.rmtree(fused, ignore_errors=True)
+
+        fused = os.path.join(scratch, f"{name}-{kind}-dequantized")
+        status, message = quantize("fuse", nf4, adapter, fused, "--onto", "dequantized", "--dtype", "f32")
+        check(f"{name} {kind} is fused onto the dequantized base", status == 0, message.strip())
+        if status:
+            continue
+        found = logits(load(fused), ids)
+        expected = logits(peft.PeftModel.from_pretrained(load(plain), adapter).eval(), ids)
+        off = distance(found, expected)
+        # A few hundred sums of at most 1536 terms, in float32.
+        check(f"{name} {kind} on decoded weights", off <= 1e-4, f"logits off by {off:.1e} of the largest")
+        quantized = load(nf4)
+        for module in quantized.modules():
+            if isinstance(module, bitsandbytes.nn.Linear4bit):
+                module.compute_dtype, module.compute_type_is_set = torch.float32, True
+        # Without dropout training mode computes the same, and leaves the codes in their order.
+        unmerged = peft.PeftModel.from_pretrained(quantized, adapter).train()
+        off = distance(found, logits(unmerged, ids))
+        check(f"{name} {kind} on bitsandbytes' layers", off <= 1e-4, f"logits off by {off:.1e} of the largest")
+        shutil.rmtree(fused, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quantize", required=True)
+    parser.add_argument("--scratch", required=True)
+    parser.add_argument("--tiny", required=True)
+    parser.add_argument("--gguf")
+    arguments = parser.parse_args()
+    global TOOL
+    TOOL = os.path.abspath(arguments.quantize)
+    golden_folders(arguments.scratch)
+    ids = torch.randint(5, 400, (2, 24), generator=torch.Generator().manual_seed(1))
+    real_model("tiny", arguments.tiny, arguments.scratch, ids)
+    if arguments.gguf:
+        original = os.path.join(arguments.scratch, "smollm2-floats")
+        status, message = quantize("dequantize", arguments.gguf, original)
+        check("SmolLM2 as floats", status == 0, message.strip())
+        real_model("SmolLM2", original, arguments.scratch, ids)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+main()

@@ -1,0 +1,86 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The built tool on the model and the adapter that ship with the package.
+@Suite struct FuseTests {
+    private let source = tinyModel.path
+    private let adapter =
+        tinyModel.deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("plain-english-adapter/adapter").path
+
+    @Test func inspectsFusesAndVerifies() throws {
+        try withScratchFolder { scratch in
+            let quantized = scratch.appendingPathComponent("nf4").path
+            let fused = scratch.appendingPathComponent("fused").path
+            try Tool.succeed(["convert", source, quantized, "--double-quant"])
+
+            let inspected = try Tool.succeed(
+                ["adapter", "inspect", adapter, "--base", quantized, "--json"]
+            ).object()
+            let modules = try #require(inspected["modules"] as? [[String: Any]])
+            #expect(modules.count == 28)
+            #expect(modules.allSatisfy { $0["rank"] as? Int == 4 && $0["scaling"] as? Double == 2 })
+            #expect(modules.allSatisfy { ($0["delta_norm"] as? Double ?? 0) > 0.5 })
+
+            let dry = try Tool.succeed(["fuse", quantized, adapter, fused, "--dry-run"])
+            #expect(dry.output.contains("28 of 38 tensors are to change"))
+            #expect(!FileManager.default.fileExists(atPath: fused))
+
+            let result = try Tool.succeed(["fuse", quantized, adapter, fused, "--json"]).object()
+            #expect(result["dry_run"] as? Bool == false)
+            let types = try #require(
+                try Tool.succeed(["inspect", fused, "--json"]).object()["types"] as? [[String: Any]]
+            )
+            #expect(types.compactMap { $0["type"] as? String } == ["BF16"])
+            // The change is as large as the deltas, which are about the size of the weights' error.
+            let verified = try Tool.run([
+                "verify", fused, "--against", source, "--fail-above", "0.05",
+            ])
+            #expect(verified.status == 2)
+            // Nothing is overwritten unasked.
+            #expect(try Tool.run(["fuse", quantized, adapter, fused]).status == 73)
+            try Tool.succeed(["fuse", quantized, adapter, fused, "--force"])
+        }
+    }
+
+    @Test(arguments: [
+        (["fuse", "MODEL", "ADAPTER"], 64, "at least one adapter"),
+        (["fuse", "MODEL", "ADAPTER=x", "OUT"], 64, "no number"),
+        (["fuse", "MODEL", "ADAPTER", "OUT", "--onto", "dequantized"], 69, "not quantized"),
+        (["fuse", "MODEL", "ADAPTER", "OUT", "--requantize"], 69, "not quantized"),
+        (["fuse", "MODEL", "ADAPTER", "OUT", "--requantize", "--dtype", "f32"], 64, "--dtype"),
+        (["fuse", "MODEL", "MODEL", "OUT"], 66, "adapter_config.json"),
+        (["fuse", "MODEL", "ADAPTER", "ADAPTER/out"], 64, "inside"),
+        (["adapter", "inspect", "MODEL"], 66, "adapter_config.json"),
+    ])
+    func mistakesHaveOneClearError(arguments: [String], status: Int32, words: String) throws {
+        try withScratchFolder { scratch in
+            let output = scratch.appendingPathComponent("out").path
+            let outcome = try Tool.run(
+                arguments.map {
+                    $0.replacingOccurrences(of: "MODEL", with: source)
+                        .replacingOccurrences(of: "ADAPTER", with: adapter)
+                        .replacingOccurrences(of: "OUT", with: output)
+                }
+            )
+            #expect(outcome.status == status, "\(outcome.errors)")
+            #expect(outcome.errors.contains(words), "\(outcome.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+        }
+    }
+
+    @Test func weightsScaleAdapters() throws {
+        try withScratchFolder { scratch in
+            func fused(_ name: String, _ adapters: [String]) throws -> Data? {
+                let output = scratch.appendingPathComponent(name)
+                try Tool.succeed(["fuse", source] + adapters + [output.path, "--dtype", "f32"])
+                return try contents(of: output)["model.safetensors"]
+            }
+            let once = try fused("once", [adapter])
+            #expect(try fused("same", ["\(adapter)=1"]) == once)
+            #expect(try fused("half", ["\(adapter)=0.5"]) != once)
+            #expect(try fused("none", ["\(adapter)=0"]) != once)
+        }
+    }
+}
