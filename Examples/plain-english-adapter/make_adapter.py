@@ -20,7 +20,7 @@ WORDS = {
     "spake": "spoke", "begat": "had", "verily": "truly", "wherefore": "why", "yea": "yes", "nay": "no", "cometh": "comes",
     "thereof": "of it", "hast": "have", "didst": "did", "hadst": "had", "goeth": "goes", "maketh": "makes", "lest": "or else",
 }
-STEPS, ROWS, LENGTH = 300, 16, 96
+STEPS, ROWS, LENGTH, RATE = 60, 16, 96, 1e-3
 
 
 def modern(text):
@@ -53,14 +53,14 @@ def main():
         return value
 
     before = loss()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3, weight_decay=0.0)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=RATE, weight_decay=0.0)
     for step in range(STEPS):
         starts = torch.randint(0, split - LENGTH, (ROWS,))
         rows = torch.stack([tokens[s : s + LENGTH] for s in starts])
         model(input_ids=rows, labels=rows).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (1 - step / STEPS)
+            group["lr"] = RATE * (1 - step / STEPS)
         optimizer.step()
         optimizer.zero_grad()
     print(f"loss on held-out text: {before:.3f} before, {loss():.3f} after")

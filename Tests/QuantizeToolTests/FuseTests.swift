@@ -21,7 +21,7 @@ import Testing
             let modules = try #require(inspected["modules"] as? [[String: Any]])
             #expect(modules.count == 28)
             #expect(modules.allSatisfy { $0["rank"] as? Int == 4 && $0["scaling"] as? Double == 2 })
-            #expect(modules.allSatisfy { ($0["delta_norm"] as? Double ?? 0) > 0.5 })
+            #expect(modules.allSatisfy { ($0["delta_norm"] as? Double ?? 0) > 0.1 })
 
             let dry = try Tool.succeed(["fuse", quantized, adapter, fused, "--dry-run"])
             #expect(dry.output.contains("28 of 38 tensors are to change"))
@@ -44,12 +44,42 @@ import Testing
         }
     }
 
+    @Test(arguments: [["--type", "nf4"], ["--double-quant"], ["--type", "int8"]])
+    func requantizesAndSaysWhatIsLeft(options: [String]) throws {
+        try withScratchFolder { scratch in
+            let quantized = scratch.appendingPathComponent("quantized").path
+            let fused = scratch.appendingPathComponent("fused").path
+            try Tool.succeed(["convert", source, quantized] + options)
+            let only = ["--requantize", "--json", "--fail-above"]
+            let broken = try Tool.run(["fuse", quantized, adapter, fused] + only + ["0.001"])
+            #expect(broken.status == 2)
+            let done = try Tool.succeed(
+                ["fuse", quantized, adapter, fused, "--force"] + only + ["0.9"]
+            )
+            let survival = try #require(done.object()["survival"] as? [String: Any])
+            let cosine = try #require(survival["cosine"] as? Double)
+            // Steps of 4 bits drown most of a small change, those of 8 bits little.
+            let expected = options.last == "int8" ? 0.99...0.999 : 0.5...0.7
+            #expect(expected.contains(cosine))
+            #expect((survival["weights"] as? [Any])?.count == 28)
+            try Tool.succeed(["verify", fused])
+            let types = try [quantized, fused].map { folder in
+                let types = try Tool.succeed(["inspect", folder, "--json"]).object()["types"]
+                return (types as? [[String: Any]] ?? []).map {
+                    "\($0["type"] ?? "") \($0["tensors"] ?? "")"
+                }
+            }
+            #expect(types[0] == types[1] && !types[0].isEmpty)
+        }
+    }
+
     @Test(arguments: [
         (["fuse", "MODEL", "ADAPTER"], 64, "at least one adapter"),
         (["fuse", "MODEL", "ADAPTER=x", "OUT"], 64, "no number"),
         (["fuse", "MODEL", "ADAPTER", "OUT", "--onto", "dequantized"], 69, "not quantized"),
         (["fuse", "MODEL", "ADAPTER", "OUT", "--requantize"], 69, "not quantized"),
         (["fuse", "MODEL", "ADAPTER", "OUT", "--requantize", "--dtype", "f32"], 64, "--dtype"),
+        (["fuse", "MODEL", "ADAPTER", "OUT", "--fail-above", "0.1"], 64, "--requantize"),
         (["fuse", "MODEL", "MODEL", "OUT"], 66, "adapter_config.json"),
         (["fuse", "MODEL", "ADAPTER", "ADAPTER/out"], 64, "inside"),
         (["adapter", "inspect", "MODEL"], 66, "adapter_config.json"),

@@ -1,4 +1,5 @@
 public import CheckpointIO
+internal import Machine
 public import Quant
 public import Tensors
 
@@ -55,6 +56,8 @@ public struct AdapterFuser: Sendable {
     /// The modules that something is merged into.
     public let mergedModuleCount: Int
     private let editor: CheckpointEditor
+    private let checkpoint: Checkpoint
+    private let changes: AdapterChanges
 
     /// Plans the work, and checks everything but the values of the base's weights.
     /// - Parameters:
@@ -85,7 +88,8 @@ public struct AdapterFuser: Sendable {
                 hint: "fuse it, and convert the result"
             )
         }
-        let changes = try AdapterChanges(checkpoint, parts)
+        self.checkpoint = checkpoint
+        changes = try AdapterChanges(checkpoint, parts)
         mergedModuleCount = changes.mergedModuleCount
         var edit = CheckpointEditor.Options()
         edit.dtype = options.dtype
@@ -112,6 +116,26 @@ public struct AdapterFuser: Sendable {
         options: RunOptions = RunOptions()
     ) throws(CheckpointError) -> ConversionReport {
         try editor.run(to: destination, command: "fuse", options: options)
+    }
+
+    /// Measures what is left of the adapters in a result that was quantized again.
+    /// - Parameters:
+    ///   - destination: the folder that `run` made.
+    ///   - options: how to run.
+    /// - Returns: the sums of each merged weight.
+    /// - Throws: what opening and reading throw.
+    public func survival(
+        in destination: String,
+        options: RunOptions = RunOptions()
+    ) throws(CheckpointError) -> DeltaSurvival {
+        var opening = Checkpoint.Options(allowsAnyArchitecture: checkpoint.model == nil)
+        opening.budget = options.budget
+        return try DeltaSurvival(
+            checkpoint,
+            try Checkpoint(at: destination, options: opening),
+            changes,
+            on: WorkerPool.shared(threadCount: options.threadCount ?? AvailableCores.count)
+        )
     }
 
     private static func base(of checkpoint: Checkpoint) -> Base {

@@ -122,3 +122,25 @@ extension StoredQuantization {
         )
     }
 }
+
+extension StoredQuantization {
+    /// Returns how many codes of some elements differ from those of another weight of the same format.
+    /// - Throws: what reading throws.
+    package func changedCodeCount(
+        _ other: StoredQuantization,
+        _ range: Range<Int>
+    ) throws(CheckpointError) -> Int {
+        let is4Bit = config.format.is4Bit
+        // Two codes share a byte; what is asked for may begin or end inside one.
+        let bytes = is4Bit ? range.lowerBound / 2..<(range.upperBound + 1) / 2 : range
+        let (own, others) = (
+            try StoredParts.bytes(codes, bytes), try StoredParts.bytes(other.codes, bytes)
+        )
+        guard is4Bit else { return zip(own, others).count { $0 != $1 } }
+        return range.count { element in
+            let index = element / 2 - bytes.lowerBound
+            let difference = own[index] ^ others[index]
+            return (element % 2 == 0 ? difference >> 4 : difference & 15) != 0
+        }
+    }
+}

@@ -47,6 +47,16 @@ struct Fuse: ToolCommand {
     )
     var requantize = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "With --requantize: exit with 2 if the cosine of the wanted and the kept change is below "
+                + "1 minus this, such as 0.1.",
+            valueName: "loss"
+        )
+    )
+    var failAbove: Double?
+
     @OptionGroup(title: "Output options")
     var output: OutputOptions
 
@@ -65,6 +75,14 @@ struct Fuse: ToolCommand {
             )
         }
         for text in paths[1..<paths.count - 1] { _ = try AdapterArgument(text) }
+        if let failAbove {
+            guard requantize else {
+                throw ValidationError("--fail-above says how much --requantize may lose")
+            }
+            guard failAbove >= 0 else {
+                throw ValidationError("--fail-above takes a number from 0, not \(failAbove)")
+            }
+        }
         if requantize, floats.dtype != nil {
             throw ValidationError("--requantize keeps types as they are, so --dtype has no place")
         }
@@ -111,9 +129,15 @@ struct Fuse: ToolCommand {
             checkpoint: checkpoint,
             otherSources: parts.map(\.adapter.resolvedPath)
         )
-        return try run.perform(on: console) { (options) throws(CheckpointError) in
+        var result = try run.perform(on: console) { (options) throws(CheckpointError) in
             try fuser.run(to: destination, options: options)
         }
+        if requantize, !output.dryRun {
+            let options = resolved.runOptions(on: console, output: output)
+            let survival = try fuser.survival(in: destination, options: options)
+            SurvivalSummary(survival, failAbove: failAbove).add(to: &result)
+        }
+        return result
     }
 }
 
