@@ -72,9 +72,14 @@ let package = Package(
             pkgConfig: "openblas",
             providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]
         ),
+        .systemLibrary(
+            name: "CLAPACKE",
+            pkgConfig: "lapacke",
+            providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]
+        ),
         .target(
             name: "LinearAlgebra",
-            dependencies: ["COpenBLAS", "Machine", "Tensors"],
+            dependencies: ["COpenBLAS", "CLAPACKE", "Machine", "Tensors"],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -148,7 +153,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LinearAlgebraTests",
-            dependencies: ["LinearAlgebra", "Machine", "TestSupport"]
+            dependencies: ["LinearAlgebra", "Machine", "Tensors", "TestSupport"]
         ),
         .testTarget(name: "TextTests", dependencies: ["Text"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Quant", "TestSupport"]),

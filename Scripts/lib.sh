@@ -62,7 +62,7 @@ need_swift() {
 # What building and running needs. CI images and bare systems lack some of it.
 install_for_building() {
     need_swift
-    install_packages "git g++ libzstd-dev libssl-dev libopenblas-dev libpcre2-dev pkg-config" "zstd openblas pcre2 pkg-config"
+    install_packages "git g++ libzstd-dev libssl-dev libopenblas-dev liblapacke-dev libpcre2-dev pkg-config" "zstd openblas lapack pcre2 pkg-config"
 }
 
 # Puts the path of the release tool into $quantize.

@@ -86,6 +86,8 @@ extension CheckpointError {
         // Numbers
         case numNonFinite = "num.nonFinite"
         case numOverflow = "num.overflow"
+        /// A decomposition of a matrix did not converge.
+        case numFactorization = "num.factorization"
         // zstd frames and seek tables
         case zstdMagic = "zstd.magic"
         case zstdTruncated = "zstd.truncated"

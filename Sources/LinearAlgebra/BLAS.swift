@@ -92,10 +92,13 @@ public enum BLAS {
     }
 
     /// OpenBLAS's own threads stay off: set here and nowhere else.
-    fileprivate static let isSingleThreaded: Bool = {
+    private static let isSingleThreaded: Bool = {
         openblas_set_num_threads(1)
         return true
     }()
+
+    /// Has to be called before any routine of OpenBLAS or LAPACK.
+    static func useOneThread() { precondition(isSingleThreaded) }
 }
 
 /// A result cut into tiles, by its sizes alone.
@@ -150,7 +153,7 @@ private struct TiledProduct: @unchecked Sendable {
     let accumulates: Bool
 
     func multiply(_ rows: Range<Int>, _ columns: Range<Int>) {
-        precondition(BLAS.isSingleThreaded)
+        BLAS.useOneThread()
         let inner = shape.innerCount
         let aStride = shape.transposesA ? shape.rowCount : inner
         let bStride = shape.transposesB ? inner : shape.columnCount

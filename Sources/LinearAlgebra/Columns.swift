@@ -67,9 +67,14 @@ public enum Columns {
             let x = unsafe ReadOnly(x)
             workers.perform(writing: &y, every: tileCount) { index, _, tile in
                 unsafe tile.withUnsafeMutableBufferPointer { tile in
-                    for place in tile.indices {
-                        let factor = factors[place % factors.count]
-                        unsafe tile[place] += x.elements[index * tileCount + place] * factor
+                    unsafe factors.withUnsafeBufferPointer { factors in
+                        for start in stride(from: 0, to: tile.count, by: factors.count) {
+                            let place = index * tileCount + start
+                            for column in factors.indices {
+                                unsafe tile[start + column] +=
+                                    x.elements[place + column] * factors[column]
+                            }
+                        }
                     }
                 }
             }

@@ -83,6 +83,15 @@ import Testing
         (["fuse", "MODEL", "MODEL", "OUT"], 66, "adapter_config.json"),
         (["fuse", "MODEL", "ADAPTER", "ADAPTER/out"], 64, "inside"),
         (["adapter", "inspect", "MODEL"], 66, "adapter_config.json"),
+        (["adapter", "combine", "ADAPTER"], 64, "at least one adapter"),
+        (["adapter", "combine", "ADAPTER", "OUT", "--type", "ties"], 64, "--density"),
+        (["adapter", "combine", "ADAPTER", "OUT", "--density", "0.5"], 64, "no place"),
+        (["adapter", "combine", "ADAPTER", "OUT", "--rank", "3"], 64, "svd"),
+        (
+            ["adapter", "combine", "ADAPTER", "ADAPTER", "OUT", "--type", "svd", "--rank", "900"],
+            64, "900"
+        ),
+        (["adapter", "combine", "ADAPTER", "ADAPTER", "ADAPTER/x"], 64, "inside"),
     ])
     func mistakesHaveOneClearError(arguments: [String], status: Int32, words: String) throws {
         try withScratchFolder { scratch in
@@ -97,6 +106,33 @@ import Testing
             #expect(outcome.status == status, "\(outcome.errors)")
             #expect(outcome.errors.contains(words), "\(outcome.errors)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+        }
+    }
+
+    @Test func combinesAdapters() throws {
+        try withScratchFolder { scratch in
+            let sum = scratch.appendingPathComponent("sum").path
+            let result = try Tool.succeed(
+                ["adapter", "combine", "\(adapter)=0.75", "\(adapter)=0.25", sum, "--json"]
+            ).object()
+            #expect(result["rank"] as? Int == 8)
+            // The sum of both is the adapter itself.
+            let fused = try [adapter, sum].map { adapter in
+                let output = scratch.appendingPathComponent("fused")
+                try? FileManager.default.removeItem(at: output)
+                try Tool.succeed(["fuse", source, adapter, output.path])
+                return try contents(of: output)["model.safetensors"]
+            }
+            let differing = zip(fused[0] ?? Data(), fused[1] ?? Data()).count { $0 != $1 }
+            #expect(fused[0]?.count == fused[1]?.count && differing < 2_000)
+            let svd = scratch.appendingPathComponent("svd").path
+            let options = ["--type", "ties_svd", "--density", "0.5", "--rank", "6", "--seed", "1"]
+            try Tool.succeed(["adapter", "combine", adapter, adapter, svd] + options)
+            let inspected = try Tool.succeed([
+                "adapter", "inspect", svd, "--base", source, "--json",
+            ])
+            let modules = try #require(try inspected.object()["modules"] as? [[String: Any]])
+            #expect(modules.count == 28 && modules.allSatisfy { $0["rank"] as? Int == 6 })
         }
     }
 

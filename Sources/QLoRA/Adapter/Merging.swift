@@ -81,9 +81,9 @@ extension Matrix {
     fileprivate mutating func add(_ other: Matrix, thenScaleRowsBy factors: [Float]?) {
         let columns = columnCount
         withMutableElements { elements in
-            for index in elements.indices { elements[index] += other.elements[index] }
-            guard let factors else { return }
-            for index in elements.indices { elements[index] *= factors[index / columns] }
+            other.elements.withFloatSpan {
+                Rows.add($0, to: &elements, columnCount: columns, thenScalingBy: factors)
+            }
         }
     }
 }

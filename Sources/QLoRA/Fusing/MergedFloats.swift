@@ -89,37 +89,24 @@ struct MergedFloats: FloatSource {
                 }
             }
         }
-        let norms =
-            merge.columnFactors == nil && adapter.magnitude != nil
-            ? Self.rowNorms(original ?? values, delta, columnCount) : []
+        var rowFactors: [Float]?
+        if merge.columnFactors == nil, let magnitude = adapter.magnitude {
+            rowFactors = Self.norms(original ?? values, delta, columnCount).enumerated().map {
+                $1 == 0 ? 1 : magnitude[range.lowerBound + $0] / $1
+            }
+        }
         values.withMutableFloatSpan { values in
-            delta.withFloatSpan { delta in
-                for index in values.indices { values[index] += delta[index] }
+            delta.withFloatSpan {
+                Rows.add($0, to: &values, columnCount: columnCount, thenScalingBy: rowFactors)
             }
-            if let factors = merge.columnFactors {
-                for index in values.indices { values[index] *= factors[index % columnCount] }
-            } else if let magnitude = adapter.magnitude {
-                for index in values.indices {
-                    let row = index / columnCount
-                    let norm = norms[row]
-                    values[index] *= norm == 0 ? 1 : magnitude[range.lowerBound + row] / norm
-                }
-            }
+            guard let factors = merge.columnFactors else { return }
+            Columns.scale(&values, by: factors, adding: nil, on: .single)
         }
     }
 
-    private static func rowNorms(
-        _ values: [Float],
-        _ delta: [Float],
-        _ columnCount: Int
-    ) -> [Float] {
-        stride(from: 0, to: values.count, by: columnCount).map { start in
-            var sum = 0.0
-            for index in start..<start + columnCount {
-                let element = Double(values[index] + delta[index])
-                sum += element * element
-            }
-            return Float(sum.squareRoot())
+    private static func norms(_ x: [Float], _ y: [Float], _ columnCount: Int) -> [Float] {
+        x.withFloatSpan { x in
+            y.withFloatSpan { Rows.norms(ofSumOf: x, $0, columnCount: columnCount) }
         }
     }
 }

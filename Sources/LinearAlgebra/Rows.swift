@@ -1,0 +1,69 @@
+/// Work on whole rows of matrices in float32, on the calling thread.
+public enum Rows {
+    /// Adds a matrix, and then multiplies each row by its factor: `y[i, j] = (y[i, j] + x[i, j]) · factor[i]`.
+    /// - Parameters:
+    ///   - x: as many elements as `y`.
+    ///   - y: rows of `columnCount` numbers.
+    ///   - columnCount: the columns.
+    ///   - factors: one for each row; nil multiplies by nothing.
+    public static func add(
+        _ x: Span<Float>,
+        to y: inout MutableSpan<Float>,
+        columnCount: Int,
+        thenScalingBy factors: [Float]? = nil
+    ) {
+        precondition(x.count == y.count, "\(x.count) elements added to \(y.count)")
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeMutableBufferPointer { y in
+                for index in y.indices { unsafe y[index] += x[index] }
+                guard let factors, columnCount > 0 else { return }
+                precondition(y.count == factors.count * columnCount, "\(factors.count) factors")
+                for (row, factor) in factors.enumerated() {
+                    for index in row * columnCount..<(row + 1) * columnCount {
+                        unsafe y[index] *= factor
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns `‖x + y‖` of each row, summed in Double.
+    /// - Parameters:
+    ///   - x: rows of `columnCount` numbers.
+    ///   - y: as many numbers; sums of both are rounded to float32.
+    ///   - columnCount: the columns, at least 1.
+    /// - Returns: the norms.
+    public static func norms(
+        ofSumOf x: Span<Float>,
+        _ y: Span<Float>,
+        columnCount: Int
+    ) -> [Float] {
+        precondition(x.count == y.count && columnCount > 0, "\(x.count) and \(y.count) elements")
+        return unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeBufferPointer { y in
+                stride(from: 0, to: x.count, by: columnCount).map { start in
+                    // Several sums in a fixed order, which a processor can add at once.
+                    var sums = SIMD8<Double>(repeating: 0)
+                    var index = start
+                    let end = start + columnCount
+                    while index + 8 <= end {
+                        var elements = SIMD8<Float>()
+                        for lane in 0..<8 {
+                            unsafe elements[lane] = x[index + lane] + y[index + lane]
+                        }
+                        let wide = SIMD8<Double>(elements)
+                        sums += wide * wide
+                        index += 8
+                    }
+                    var sum = sums.sum()
+                    while index < end {
+                        let element = unsafe Double(x[index] + y[index])
+                        sum += element * element
+                        index += 1
+                    }
+                    return Float(sum.squareRoot())
+                }
+            }
+        }
+    }
+}

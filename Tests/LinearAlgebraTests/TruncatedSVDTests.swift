@@ -1,0 +1,86 @@
+import LinearAlgebra
+import Machine
+import TestSupport
+import Tensors
+import Testing
+
+@Suite struct TruncatedSVDTests {
+    private static func random(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Matrix {
+        var generator = SeededGenerator(seed: seed)
+        return Matrix(
+            rowCount: rows,
+            columnCount: columns,
+            elements: (0..<rows * columns).map { _ in Float.random(in: -1...1, using: &generator) }
+        )
+    }
+
+    private static func product(_ a: Matrix, _ b: Matrix) -> Matrix {
+        var result = Matrix(rowCount: a.rowCount, columnCount: b.columnCount)
+        for row in 0..<a.rowCount {
+            for column in 0..<b.columnCount {
+                var sum = 0.0
+                for term in 0..<a.columnCount {
+                    sum += Double(a[row, term]) * Double(b[term, column])
+                }
+                result[row, column] = Float(sum)
+            }
+        }
+        return result
+    }
+
+    /// `U` and `V` are orthonormal, values descend, and together they give the matrix, or its nearest of
+    /// that rank: what is left is orthogonal to both.
+    private static func check(_ svd: TruncatedSVD, _ matrix: Matrix, rank: Int) {
+        for index in svd.values.indices.dropFirst() {
+            #expect(svd.values[index] <= svd.values[index - 1])
+        }
+        let count = min(rank, svd.values.count)
+        for i in 0..<count {
+            for j in 0...i {
+                let left = (0..<matrix.rowCount).reduce(0.0) {
+                    $0 + Double(svd.left[$1, i]) * Double(svd.left[$1, j])
+                }
+                let right = (0..<matrix.columnCount).reduce(0.0) {
+                    $0 + Double(svd.right[i, $1]) * Double(svd.right[j, $1])
+                }
+                #expect(abs(left - (i == j ? 1 : 0)) < 1e-5 && abs(right - (i == j ? 1 : 0)) < 1e-5)
+            }
+            // M v = σ u
+            for row in stride(from: 0, to: matrix.rowCount, by: 7) {
+                let image = (0..<matrix.columnCount).reduce(0.0) {
+                    $0 + Double(matrix[row, $1]) * Double(svd.right[i, $1])
+                }
+                let expected = Double(svd.values[i]) * Double(svd.left[row, i])
+                #expect(abs(image - expected) < 1e-5 * Double(svd.values[0]))
+            }
+            let largest = svd.right.rows(in: i..<i + 1).elements.max { $0.magnitude < $1.magnitude }
+            #expect(largest ?? 0 > 0)
+        }
+    }
+
+    @Test(arguments: [(5, 9, 5), (9, 5, 3), (1, 1, 1), (40, 30, 8), (600, 530, 4), (530, 700, 6)])
+    func decomposesMatrices(rows: Int, columns: Int, count: Int) throws {
+        let matrix = Self.random(rows, columns, UInt64(rows))
+        let svd = try TruncatedSVD(of: matrix, count: count)
+        #expect(svd.values.count == min(count, rows, columns))
+        Self.check(svd, matrix, rank: count)
+        guard rows * columns < 10_000, count == min(rows, columns) else { return }
+        var scaled = svd.left
+        for row in 0..<rows { for index in 0..<count { scaled[row, index] *= svd.values[index] } }
+        let again = Self.product(scaled, svd.right)
+        for index in matrix.elements.indices {
+            #expect(abs(again.elements[index] - matrix.elements[index]) < 1e-5)
+        }
+    }
+
+    @Test(arguments: [(20, 30, 4, 3), (20, 30, 4, 6), (4, 3, 9, 3), (700, 600, 8, 8)])
+    func decomposesProductsWithoutFormingThem(rows: Int, columns: Int, inner: Int, count: Int)
+        throws
+    {
+        let (a, b) = (Self.random(rows, inner, 1), Self.random(inner, columns, 2))
+        let svd = try TruncatedSVD(ofProduct: a, b, count: count)
+        #expect(svd.values.count == min(count, rows, columns))
+        Self.check(svd, Self.product(a, b), rank: min(count, inner))
+        for index in svd.values.indices where index >= inner { #expect(svd.values[index] == 0) }
+    }
+}
