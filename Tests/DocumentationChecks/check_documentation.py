@@ -19,7 +19,7 @@ import tempfile
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/adapters.md"]
 # Commands that are not run here, and why.
 SLOW = {
     "./Scripts/test": "this check is a part of it",
@@ -34,6 +34,7 @@ SLOW = {
     "swift test --sanitize=thread": "builds everything anew",
     "cd Benchmarks && swift run -c release": "measures for minutes",
     "python3 Benchmarks/measure_convert.py": "measures for minutes",
+    "python3 Benchmarks/measure_fuse.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/beside_products.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/measure_perplexity.py": "measures for minutes",
 }
@@ -141,6 +142,7 @@ def main():
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         else:
             shutil.copytree(a.model, model)
+        shutil.copytree(os.path.join(ROOT, "Examples"), os.path.join(folder, "Examples"))
         tools = os.path.dirname(os.path.abspath(a.quantize))
         for name in DOCUMENTS:
             with open(os.path.join(ROOT, name), encoding="utf-8") as file:
