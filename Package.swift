@@ -114,9 +114,15 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(
+            name: "LayerBenchmarks",
+            dependencies: ["QLoRA", "Models", "Quant", "SIMDKernels", "Tensors", "Machine"],
+            swiftSettings: swiftSettings
+        ),
         .executableTarget(
             name: "QuantizeTool",
             dependencies: [
+                "LayerBenchmarks",
                 "QLoRA",
                 "Quant",
                 "CheckpointIO",

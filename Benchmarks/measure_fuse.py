@@ -5,8 +5,8 @@
     python3 Benchmarks/measure_fuse.py .build/release/quantize                  a 6 GB sharded checkpoint
     python3 Benchmarks/measure_fuse.py .build/release/quantize --gigabytes 0.5  a small one
 
-The checkpoint is that of measure_convert.py, the adapter of rank 16 on all its linear layers, LoRA or DoRA. Rates count the
-bf16 bytes of the model, which is what is written. Only the standard library is used.
+The checkpoint is that of measure_convert.py, the adapter of rank 16 on all its linear layers, LoRA or DoRA; "none" is dequantize,
+which writes as much. Rates count the bf16 bytes of the model, which is what is written. Only the standard library is used.
 """
 import argparse
 import array
@@ -69,17 +69,19 @@ def main():
         total = write_checkpoint(base, arguments.gigabytes)
         measure([arguments.quantize, "convert", base, nf4, "--double-quant", "--quiet"])
         print(f"{total / 1e9:.2f} GB of tensors, rank {RANK} on all linear layers")
-        for kind, dora in (("LoRA", False), ("DoRA", True)):
+        for kind, dora in (("none", False), ("LoRA", False), ("DoRA", True)):
             adapter = os.path.join(folder, kind)
             write_adapter(base, adapter, dora)
-            for title, source, flags in (("bf16", base, []), ("NF4", nf4, []), ("NF4, requantized", nf4, ["--requantize"])):
+            runs = [("bf16", base, []), ("NF4", nf4, []), ("NF4, requantized", nf4, ["--requantize"])]
+            for title, source, flags in runs if kind != "none" else runs[1:2]:
                 seconds, peak = [], 0
                 for _ in range(arguments.repeats):
                     shutil.rmtree(out, ignore_errors=True)
                     warm(source)
                     warm(adapter)
                     os.sync()  # or the disk would still be writing what was there before
-                    time, anonymous = measure([arguments.quantize, "fuse", source, adapter, out, "--quiet", *flags])
+                    command = ["dequantize", source] if kind == "none" else ["fuse", source, adapter]
+                    time, anonymous = measure([arguments.quantize, *command, out, "--quiet", *flags])
                     seconds.append(time)
                     peak = max(peak, anonymous)
                 rate = total / statistics.median(seconds) / 1e9

@@ -152,6 +152,9 @@ private struct TiledProduct: @unchecked Sendable {
     let scale: Float
     let accumulates: Bool
 
+    /// So many rows are multiplied one at a time.
+    private static let vectorCount = 3
+
     func multiply(_ rows: Range<Int>, _ columns: Range<Int>) {
         BLAS.useOneThread()
         let inner = shape.innerCount
@@ -160,22 +163,25 @@ private struct TiledProduct: @unchecked Sendable {
         let a = unsafe a + rows.lowerBound * (shape.transposesA ? 1 : inner)
         let b = unsafe b + columns.lowerBound * (shape.transposesB ? inner : 1)
         let c = unsafe c + rows.lowerBound * shape.columnCount + columns.lowerBound
-        if rows.count == 1 {
-            // A product with a vector reads `B` once and packs nothing.
-            unsafe cblas_sgemv(
-                CblasRowMajor,
-                shape.transposesB ? CblasNoTrans : CblasTrans,
-                Int32(shape.transposesB ? columns.count : inner),
-                Int32(shape.transposesB ? inner : columns.count),
-                scale,
-                b,
-                Int32(bStride),
-                a,
-                Int32(shape.transposesA ? aStride : 1),
-                accumulates ? 1 : 0,
-                c,
-                1
-            )
+        // Products with vectors read `B` once each and pack nothing, which pays for a few.
+        guard rows.count > Self.vectorCount else {
+            for row in rows.indices {
+                let place = row - rows.lowerBound
+                unsafe cblas_sgemv(
+                    CblasRowMajor,
+                    shape.transposesB ? CblasNoTrans : CblasTrans,
+                    Int32(shape.transposesB ? columns.count : inner),
+                    Int32(shape.transposesB ? inner : columns.count),
+                    scale,
+                    b,
+                    Int32(bStride),
+                    a + place * (shape.transposesA ? 1 : inner),
+                    Int32(shape.transposesA ? aStride : 1),
+                    accumulates ? 1 : 0,
+                    c + place * shape.columnCount,
+                    1
+                )
+            }
             return
         }
         unsafe cblas_sgemm(

@@ -66,4 +66,56 @@ public enum Rows {
             }
         }
     }
+
+    /// Copies some rows of a matrix, one after the other.
+    /// - Parameters:
+    ///   - rows: their places.
+    ///   - matrix: rows of `columnCount` numbers.
+    ///   - columnCount: the columns.
+    ///   - result: receives them.
+    public static func gather(
+        _ rows: [Int],
+        of matrix: Span<Float>,
+        columnCount: Int,
+        into result: inout MutableSpan<Float>
+    ) {
+        precondition(result.count == rows.count * columnCount, "\(result.count) numbers")
+        unsafe matrix.withUnsafeBufferPointer { source in
+            unsafe result.withUnsafeMutableBufferPointer { target in
+                for (place, row) in rows.enumerated() {
+                    precondition((row + 1) * columnCount <= source.count, "row \(row)")
+                    for column in 0..<columnCount {
+                        unsafe target[place * columnCount + column] =
+                            source[row * columnCount + column]
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies rows, one after the other, to their places in a matrix.
+    /// - Parameters:
+    ///   - source: as many rows as there are places.
+    ///   - rows: the places.
+    ///   - columnCount: the columns.
+    ///   - matrix: rows of `columnCount` numbers.
+    public static func scatter(
+        _ source: Span<Float>,
+        to rows: [Int],
+        columnCount: Int,
+        of matrix: inout MutableSpan<Float>
+    ) {
+        precondition(source.count == rows.count * columnCount, "\(source.count) numbers")
+        unsafe source.withUnsafeBufferPointer { source in
+            unsafe matrix.withUnsafeMutableBufferPointer { target in
+                for (place, row) in rows.enumerated() {
+                    precondition((row + 1) * columnCount <= target.count, "row \(row)")
+                    for column in 0..<columnCount {
+                        unsafe target[row * columnCount + column] =
+                            source[place * columnCount + column]
+                    }
+                }
+            }
+        }
+    }
 }

@@ -7,6 +7,9 @@ public import Tensors
 public struct ProductWorkspace: ~Copyable {
     var scratch: AlignedBuffer
 
+    /// The bytes of the buffer.
+    package var byteCount: Int { scratch.byteCount }
+
     /// Makes an empty workspace; it grows with the first products.
     /// - Throws: `limit.memory`.
     public init() throws(CheckpointError) {

@@ -178,10 +178,12 @@ private struct PackedProduct: @unchecked Sendable {
 
     func run(panelCount: Int, on workers: WorkerPool) {
         let tileCount = rows.tileCount
-        // With one tile nothing is read twice: long streams, but enough pieces for all threads.
-        let pieces = 4 * workers.threadCount
-        let stride =
-            tileCount == 1 ? max(1, (panelCount + pieces - 1) / pieces) : Self.panelsInCache
+        // With one tile nothing is read twice: long streams, but enough pieces for all threads. Else as
+        // many panels as stay in the cache, in pieces of which every thread gets equally many.
+        let threads = workers.threadCount
+        let needed = tileCount == 1 ? 4 * threads : (panelCount - 1) / Self.panelsInCache + 1
+        let pieces = (needed + threads - 1) / threads * threads
+        let stride = (panelCount + pieces - 1) / pieces
         workers.perform((panelCount + stride - 1) / stride) { piece, _ in
             let first = piece * stride
             let end = min(first + stride, panelCount)

@@ -213,6 +213,63 @@ struct LinearPass {
         tolerance.check(merged.weight.elements, try golden.numbers("merged"), "merged")
     }
 
+    /// Each sample gets what a batch of its own with its adapter would get; also with DoRA.
+    @Test(arguments: [1, 3]) func mixedBatchesAreTheirSamples(rowsOfSample: Int) throws {
+        var generator = SeededGenerator(seed: 21)
+        func random(_ rows: Int, _ columns: Int) -> Matrix {
+            Matrix(
+                rowCount: rows,
+                columnCount: columns,
+                elements: (0..<rows * columns).map { _ in
+                    Float.random(in: -1...1, using: &generator)
+                }
+            )
+        }
+        let (outputs, inputs) = (48, 64)
+        let weight = try random(outputs, inputs).quantized(using: .nf4)
+        var layer = LoRALinear(
+            Linear(try PreparedWeight(weight), bias: random(1, outputs).elements)
+        )
+        for (index, name) in ["plain", "dora", "other"].enumerated() {
+            layer.setAdapter(
+                name,
+                to: LoRAAdapter(
+                    a: random(2 + index, inputs),
+                    b: random(outputs, 2 + index),
+                    bias: name == "plain" ? random(1, outputs).elements : nil,
+                    magnitude: name == "dora" ? random(1, outputs).elements : nil,
+                    scaling: 1.5
+                )
+            )
+        }
+        let names: [String?] = ["dora", nil, "plain", "other", "plain", "nowhere"]
+        let x = random(names.count * rowsOfSample, inputs)
+        var y = [Float](repeating: .nan, count: x.rowCount * outputs)
+        var workspace = try LayerWorkspace()
+        try x.elements.withFloatSpan { x in
+            try y.withMutableFloatSpan {
+                try layer.forward(
+                    x,
+                    into: &$0,
+                    adapterOfSample: names,
+                    mode: .float32,
+                    workspace: &workspace
+                )
+            }
+        }
+        for (sample, name) in names.enumerated() {
+            let rows = sample * rowsOfSample..<(sample + 1) * rowsOfSample
+            layer.activate([name ?? "nowhere"])
+            let expected = try layer.forward(
+                x.rows(in: rows).copy,
+                mode: .float32,
+                workspace: &workspace
+            ).y
+            let own = Array(y[rows.lowerBound * outputs..<rows.upperBound * outputs])
+            GoldenTolerance(share: 1e-6).check(own, expected.elements, "sample \(sample)")
+        }
+    }
+
     @Test(arguments: try dora.get()) func normsMatchPEFT(golden: LayerCase) throws {
         let layer = try layer(golden, decoded: golden.fields.dtype != "f32")
         var workspace = try LayerWorkspace()

@@ -13,6 +13,11 @@ public struct LayerWorkspace: ~Copyable {
         products = try ProductWorkspace()
     }
 
+    /// The bytes of all buffers that are not lent.
+    package var byteCount: Int {
+        unused.reduce(products.byteCount) { $0 + 4 * $1.capacity }
+    }
+
     /// Lends a buffer of so many numbers, whose values are anything.
     package mutating func take(_ count: Int) -> [Float] {
         // The smallest that is large enough, or else the largest, which grows.

@@ -10,7 +10,8 @@ struct Bench: ToolCommand {
         usage: "quantize bench [<options>]",
         discussion: """
             Measures how fast memory can be read and how fast numbers can be multiplied and added, \
-            then every family of kernels beside these limits, each in the variant in use.
+            then every family of kernels beside these limits, each in the variant in use. With --layers \
+            what adapters cost on 4-bit layers, in place of kernels.
             """
     )
 
@@ -29,6 +30,7 @@ struct Bench: ToolCommand {
     var showsProgress: Bool { !progress.noProgress }
 
     func perform(on console: Console) throws -> CommandResult {
+        if measurement.layers { return try LayerBenchSummary.measured(self, on: console) }
         let options = BenchmarkOptions(
             size: measurement.size,
             threadCount: threads.count,
@@ -100,6 +102,9 @@ struct MeasurementOptions: ParsableArguments {
         )
     )
     var filter: String?
+
+    @Flag(name: .long, help: "Measure layers with adapters beside bare ones.")
+    var layers = false
 
     @Flag(name: .long, help: "Measure every variant and the references, not only those in use.")
     var all = false
