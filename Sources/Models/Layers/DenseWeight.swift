@@ -137,6 +137,25 @@ public final class DenseWeight: LinearWeight {
         return isTransposed ? stored.transposed() : stored
     }
 
+    /// A row, widened; of a weight that does not lie transposed.
+    package func row(_ index: Int) -> [Float] {
+        precondition(!isTransposed && 0..<rowCount ~= index, "row \(index) of \(rowCount)")
+        let range = index * columnCount..<(index + 1) * columnCount
+        guard dtype != .float32 else { return Array(elements[range]) }
+        var widened = [Float](repeating: 0, count: columnCount)
+        narrowElements.withRawSpan { bytes in
+            widened.withMutableFloatBytes {
+                _ = ConvertFloatKernel.selected.convert(
+                    bytes.extracting(range.lowerBound * 2..<range.upperBound * 2),
+                    as: dtype.element,
+                    into: &$0,
+                    as: .float32
+                )
+            }
+        }
+        return widened
+    }
+
     private func withFloats<Result>(_ body: (Span<Float>) -> Result) -> Result {
         guard dtype != .float32 else { return elements.withFloatSpan(body) }
         var widened = [Float](repeating: 0, count: rowCount * columnCount)
