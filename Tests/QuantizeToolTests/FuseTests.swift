@@ -83,6 +83,9 @@ import Testing
         (["fuse", "MODEL", "MODEL", "OUT"], 66, "adapter_config.json"),
         (["fuse", "MODEL", "ADAPTER", "ADAPTER/out"], 64, "inside"),
         (["adapter", "inspect", "MODEL"], 66, "adapter_config.json"),
+        (["adapter", "convert", "ADAPTER", "OUT"], 64, "--initial"),
+        (["adapter", "convert", "ADAPTER", "OUT", "--base", "MODEL"], 69, "nothing to convert"),
+        (["adapter", "convert", "ADAPTER", "OUT", "--to", "mlx", "--base", "MODEL"], 64, "--base"),
         (["adapter", "combine", "ADAPTER"], 64, "at least one adapter"),
         (["adapter", "combine", "ADAPTER", "OUT", "--type", "ties"], 64, "--density"),
         (["adapter", "combine", "ADAPTER", "OUT", "--density", "0.5"], 64, "no place"),
@@ -133,6 +136,24 @@ import Testing
             ])
             let modules = try #require(try inspected.object()["modules"] as? [[String: Any]])
             #expect(modules.count == 28 && modules.allSatisfy { $0["rank"] as? Int == 6 })
+        }
+    }
+
+    @Test func convertsToOtherLayoutsAndBack() throws {
+        try withScratchFolder { scratch in
+            let (mlx, peft) = (
+                scratch.appendingPathComponent("mlx").path,
+                scratch.appendingPathComponent("peft").path
+            )
+            try Tool.succeed(["adapter", "convert", adapter, mlx, "--to", "mlx"])
+            try Tool.succeed(["adapter", "convert", mlx, peft, "--from", "mlx"])
+            let modules = try [adapter, peft].map { folder in
+                let inspected = try Tool.succeed(["adapter", "inspect", folder, "--json"]).object()
+                return (inspected["modules"] as? [[String: Any]] ?? []).map {
+                    "\($0["delta_norm"] ?? "")"
+                }
+            }
+            #expect(modules[0] == modules[1] && modules[0].count == 28)
         }
     }
 

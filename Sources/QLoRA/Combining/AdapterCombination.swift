@@ -25,20 +25,14 @@ public struct AdapterCombination: Sendable {
 
     private let parts: [Part]
     private let options: CombinationOptions
-    private let sources: [[Source]]
+    /// The factors of each part.
+    private let sources: [AdapterFactors]
     /// `R`.
     public let rank: Int
     /// The names of the modules of the result.
     public let modules: [String]
     /// What is odd, but honoured.
     public let warnings: [CheckpointWarning]
-
-    /// One adapter's factors of one module.
-    struct Source: Sendable {
-        let module: AdapterOverview.Module
-        let a: TensorView
-        let b: TensorView
-    }
 
     /// Checks that adapters can be combined.
     /// - Throws: `option.unused` if there is nothing to combine, or an option is missing or out of its
@@ -52,12 +46,12 @@ public struct AdapterCombination: Sendable {
         self.parts = parts
         self.options = options
         try CombinationChecks.check(parts, options)
-        var sources: [[Source]] = []
+        var sources: [AdapterFactors] = []
         var modules: [String] = []
         for part in parts {
-            let own = try Self.sources(part.adapter)
-            for source in own where !modules.contains(source.module.name) {
-                modules.append(source.module.name)
+            let own = try AdapterFactors.read(part.adapter)
+            for layer in own.layers where !modules.contains(layer.module) {
+                modules.append(layer.module)
             }
             sources.append(own)
         }
@@ -117,7 +111,7 @@ public struct AdapterCombination: Sendable {
         let workers = WorkerPool.shared(threadCount: run.threadCount ?? AvailableCores.count)
         let layers = try workers.map(modules.count) {
             (index, _) throws(CheckpointError) -> AdapterContents.Layer in
-            let own = try ModuleFactors.read(modules[index], sources, parts, options)
+            let own = ModuleFactors(modules[index], sources, parts)
             let combiner = TensorCombination(
                 kind: options.kind,
                 density: options.density,
@@ -145,7 +139,7 @@ public struct AdapterCombination: Sendable {
             config(layers),
             layers: layers,
             otherTensors: try otherTensors(),
-            dtype: sources.first?.first.flatMap { FloatDType($0.a.description.dtype) } ?? .float32
+            dtype: sources[0].dtype
         )
     }
 
@@ -206,58 +200,24 @@ public struct AdapterCombination: Sendable {
     /// The saved modules: of one adapter at most, each.
     private func otherTensors() throws(CheckpointError) -> [TensorBytes] {
         var tensors: [TensorBytes] = []
-        for part in parts {
-            for description in try AdapterOverview(part.adapter).otherTensors {
-                guard !tensors.contains(where: { $0.description.name == description.name }) else {
-                    throw CheckpointError(
-                        .adapterContradiction,
-                        "two adapters have the tensor",
-                        tensor: description.name
-                    )
-                }
-                guard
-                    let view = part.adapter.tensors.first(where: {
-                        $0.description.name == description.name
-                    })
-                else { continue }
-                var bytes = [UInt8](repeating: 0, count: description.byteCount)
-                try bytes.withMutableRawSpan { (bytes) throws(CheckpointError) in
-                    try view.read(0..<description.elementCount, into: &bytes)
-                }
-                tensors.append(TensorBytes(description, bytes))
+        for tensor in sources.flatMap(\.otherTensors) {
+            guard !tensors.contains(where: { $0.description.name == tensor.description.name })
+            else {
+                throw CheckpointError(
+                    .adapterContradiction,
+                    "two adapters have the tensor",
+                    tensor: tensor.description.name
+                )
             }
+            tensors.append(tensor)
         }
         return tensors
     }
 
-    // MARK: The sources
-
-    private static func sources(_ folder: AdapterFolder) throws(CheckpointError) -> [Source] {
-        var views: [Name: TensorView] = [:]
-        for view in folder.tensors { views[view.description.name] = view }
-        var sources: [Source] = []
-        for module in try AdapterOverview(folder).modules {
-            let prefix = AdapterBinder.prefix + module.name
-            let parts =
-                module.kind == .embedding
-                ? (".lora_embedding_A", ".lora_embedding_B") : (".lora_A.weight", ".lora_B.weight")
-            guard let a = views[Name(prefix + parts.0)], let b = views[Name(prefix + parts.1)]
-            else {
-                throw CheckpointError(
-                    .adapterTensorUnused,
-                    "names in an adapter's file start with \(AdapterBinder.prefix)",
-                    file: AdapterFileName.weights
-                )
-            }
-            sources.append(Source(module: module, a: a, b: b))
-        }
-        return sources
-    }
-
     private func checkShapes() throws(CheckpointError) {
         for module in modules {
-            let own = sources.compactMap { list in list.first { $0.module.name == module } }
-            let shapes = own.map(\.module.shape)
+            let own = sources.compactMap { list in list.layers.first { $0.module == module } }
+            let shapes = own.map { [$0.adapter.outputCount, $0.adapter.inputCount] }
             guard Set(shapes).count <= 1 else {
                 throw CheckpointError(
                     .adapterShape,
@@ -268,7 +228,7 @@ public struct AdapterCombination: Sendable {
                 )
             }
             guard options.kind.isSVD, let shape = shapes.first else { continue }
-            let smaller = min(shape[0], shape.dropFirst().reduce(1, *))
+            let smaller = min(shape[0], shape[1])
             guard rank <= smaller else {
                 throw Self.usage(
                     "a rank of \(rank) for \(module), whose smaller side is \(smaller)"

@@ -1,4 +1,3 @@
-internal import CheckpointIO
 internal import LinearAlgebra
 internal import Tensors
 
@@ -7,39 +6,31 @@ struct ModuleFactors {
     let kind: ModuleTree.Kind
     /// `wᵢ · sᵢ`, `A` and `B` of each, in their order.
     private let terms: [(weight: Double, scaling: Double, a: Matrix, b: Matrix)]
-    private let aShape: [Int]
-    private let bShape: [Int]
+    /// The shapes in the file where they are no matrices.
+    private let fileShapes: (a: [Int], b: [Int])?
 
-    static func read(
+    /// Collects what adapters have of a module.
+    init(
         _ module: String,
-        _ sources: [[AdapterCombination.Source]],
-        _ parts: [AdapterCombination.Part],
-        _ options: CombinationOptions
-    ) throws(CheckpointError) -> ModuleFactors {
-        var terms: [(weight: Double, scaling: Double, a: Matrix, b: Matrix)] = []
-        var first: AdapterCombination.Source?
-        for (list, part) in zip(sources, parts) {
-            guard let source = list.first(where: { $0.module.name == module }) else { continue }
-            first = first ?? source
-            terms.append(
-                (
-                    part.weight, source.module.scaling, try matrix(source.a), try matrix(source.b)
-                )
-            )
+        _ sources: [AdapterFactors],
+        _ parts: [AdapterCombination.Part]
+    ) {
+        let own = zip(sources, parts).compactMap { factors, part in
+            factors.layers.first { $0.module == module }.map { (layer: $0, weight: part.weight) }
         }
-        guard let first else { preconditionFailure("no adapter has \(module)") }
-        return ModuleFactors(
-            kind: first.module.kind,
-            terms: terms,
-            aShape: first.a.description.shape,
-            bShape: first.b.description.shape
-        )
+        terms = own.map { layer, weight in
+            (weight, layer.adapter.scaling, layer.adapter.a, layer.adapter.b)
+        }
+        guard let first = own.first?.layer else { preconditionFailure("no adapter has \(module)") }
+        kind = first.kind
+        fileShapes = first.shapes
     }
 
-    /// The shapes in the file where they are no matrices.
+    /// The shapes in the file for another rank.
     func shapes(rank: Int) -> (a: [Int], b: [Int])? {
-        guard aShape.count > 2 else { return nil }
-        return ([rank] + aShape.dropFirst(), [bShape[0], rank] + bShape.dropFirst(2))
+        fileShapes.map { shapes in
+            ([rank] + shapes.a.dropFirst(), [shapes.b[0], rank] + shapes.b.dropFirst(2))
+        }
     }
 
     func combined(
@@ -124,14 +115,5 @@ struct ModuleFactors {
             )
         }
         return (clamp(factors.a), clamp(factors.b))
-    }
-
-    private static func matrix(_ view: TensorView) throws(CheckpointError) -> Matrix {
-        let shape = view.description.shape
-        return Matrix(
-            rowCount: shape[0],
-            columnCount: shape.dropFirst().reduce(1, *),
-            elements: try view.finiteFloats()
-        )
     }
 }

@@ -100,33 +100,13 @@ public struct AdapterContents: Sendable {
         sources: [String] = [],
         options: RunOptions = RunOptions()
     ) throws(CheckpointError) {
-        let tensors = try tensors()
-        let layout = try SafetensorsLayout(
-            tensors: tensors.map(\.description),
-            metadata: [.formatPyTorch]
-        )
-        let folder = try OutputFolder(
-            at: destination,
+        try FolderWriter.write(
+            [(AdapterFileName.config, config.text)],
+            (AdapterFileName.weights, try tensors()),
+            to: destination,
             sources: sources,
-            overwrite: options.overwrites,
-            workers: .shared(),
-            budget: options.budget
+            options: options
         )
-        do throws(CheckpointError) {
-            try folder.announce([AdapterFileName.config, AdapterFileName.weights])
-            try folder.writeFile(AdapterFileName.config, Array(config.text.utf8))
-            let file = try folder.createFile(
-                AdapterFileName.weights,
-                byteCount: layout.maximumFileByteCount
-            )
-            let writer = SafetensorsWriter(layout, to: file)
-            for tensor in tensors { try writer.write(tensor.bytes, of: tensor.description.name) }
-            try writer.finish()
-            try folder.finishAndRecord(file)
-            _ = try folder.commit()
-        } catch {
-            throw folder.abandon(after: error) ?? error
-        }
     }
 }
 

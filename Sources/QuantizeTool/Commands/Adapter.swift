@@ -6,8 +6,8 @@ internal import QLoRA
 struct Adapter: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adapter",
-        abstract: "Look into adapters, and combine them.",
-        subcommands: [AdapterInspect.self, AdapterCombine.self]
+        abstract: "Look into adapters, combine and convert them.",
+        subcommands: [AdapterInspect.self, AdapterCombine.self, AdapterConvert.self]
     )
 }
 
