@@ -145,6 +145,44 @@ def real_model(name, original, scratch, ids):
         shutil.rmtree(fused, ignore_errors=True)
 
 
+def combined_and_converted(original, scratch, ids):
+    """What `adapter combine` and `adapter convert` write loads in PEFT and computes what PEFT's own does."""
+    first, second = os.path.join(scratch, "tiny-lora"), os.path.join(scratch, "tiny-rslora-patterns")
+    model = peft.PeftModel.from_pretrained(load(original), first, adapter_name="first")
+    model.load_adapter(second, "second")
+    for kind, flags in (("cat", {}), ("svd", {"svd_rank": 12}), ("ties_svd", {"svd_rank": 12, "density": 0.5})):
+        folder = os.path.join(scratch, "combined-" + kind)
+        arguments = ["--rank", "12"] * ("svd_rank" in flags) + ["--density", "0.5"] * ("density" in flags)
+        status, message = quantize("adapter", "combine", first + "=0.7", second + "=-0.4", folder, "--type", kind, *arguments)
+        check(f"combine {kind}", status == 0, message.strip())
+        if status:
+            continue
+        model.add_weighted_adapter(["first", "second"], [0.7, -0.4], kind, combination_type=kind, **flags)
+        model.set_adapter(kind)
+        expected = logits(model.eval(), ids)
+        off = distance(logits(peft.PeftModel.from_pretrained(load(original), folder).eval(), ids), expected)
+        check(f"combine {kind} in PEFT", off <= 5e-5, f"logits off by {off:.1e} of the largest")
+
+    for init in ("pissa", "olora"):
+        trained, initial = os.path.join(scratch, init + "-trained"), os.path.join(scratch, init + "-initial")
+        model = peft.get_peft_model(load(original), peft.LoraConfig(
+            r=8, lora_alpha=16, target_modules=["q_proj", "up_proj"], init_lora_weights=init, task_type="CAUSAL_LM"))
+        model.save_pretrained(initial)
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.data.add_(torch.randn_like(parameter) * parameter.data.abs().mean() * 0.2)
+        expected = logits(model.eval(), ids)
+        model.save_pretrained(trained)
+        for title, flags in (("initial", ["--initial", initial]), ("base", ["--base", original])):
+            folder = os.path.join(scratch, f"{init}-from-{title}")
+            status, message = quantize("adapter", "convert", trained, folder, *flags)
+            check(f"convert {init} with its {title}", status == 0, message.strip())
+            if status == 0:
+                off = distance(logits(peft.PeftModel.from_pretrained(load(original), folder).eval(), ids), expected)
+                # Decompositions of two libraries, in float32 there.
+                check(f"convert {init} with its {title} in PEFT", off <= 1e-4, f"logits off by {off:.1e} of the largest")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quantize", required=True)
@@ -157,6 +195,7 @@ def main():
     golden_folders(arguments.scratch)
     ids = torch.randint(5, 400, (2, 24), generator=torch.Generator().manual_seed(1))
     real_model("tiny", arguments.tiny, arguments.scratch, ids)
+    combined_and_converted(arguments.tiny, arguments.scratch, ids)
     if arguments.gguf:
         original = os.path.join(arguments.scratch, "smollm2-floats")
         status, message = quantize("dequantize", arguments.gguf, original)

@@ -16,8 +16,7 @@ extension AdapterFolder {
                 file: AdapterFileName.config,
                 key: "init_lora_weights",
                 found: config.initialization.name,
-                hint:
-                    "convert it with PEFT: save_pretrained(…, path_initial_model_for_weight_conversion=…)"
+                hint: "make a plain adapter of it, with the initial one or the original base"
             )
         }
         var binder = try AdapterBinder(self, tree)
