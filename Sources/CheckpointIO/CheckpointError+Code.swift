@@ -146,6 +146,10 @@ extension CheckpointError {
         case adapterNoTarget = "adapter.noTarget"
         /// A pattern is malformed, or not one that matches in linear time.
         case adapterPattern = "adapter.pattern"
+        /// An adapter's name is unknown, taken, or none that it can have.
+        case adapterName = "adapter.name"
+        /// The adapter is merged, or is not, where it has to be the other way round.
+        case adapterMerged = "adapter.merged"
         /// The adapter changes nothing.
         case adapterNoEffect = "adapter.noEffect"
         /// Two fields of the configuration exclude each other.
