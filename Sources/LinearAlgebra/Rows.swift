@@ -67,6 +67,22 @@ public enum Rows {
         }
     }
 
+    /// Sets all numbers to one.
+    public static func fill(_ y: inout MutableSpan<Float>, with value: Float) {
+        unsafe y.withUnsafeMutableBufferPointer { unsafe $0.update(repeating: value) }
+    }
+
+    /// Copies numbers.
+    /// - Precondition: as many there as here.
+    public static func copy(_ x: Span<Float>, into y: inout MutableSpan<Float>) {
+        precondition(x.count == y.count, "\(x.count) numbers into \(y.count)")
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeMutableBufferPointer { y in
+                for index in y.indices { unsafe y[index] = x[index] }
+            }
+        }
+    }
+
     /// Copies some rows of a matrix, one after the other.
     /// - Parameters:
     ///   - rows: their places.

@@ -35,90 +35,52 @@ extension LoRALinear {
         workspace: inout LayerWorkspace,
         on workers: WorkerPool = .shared()
     ) throws(CheckpointError) {
-        let active = active
-        precondition(saved.products.count == active.count, "other adapters than in forward")
-        let mode = mode.ofGradients
+        let pass = BackwardPass(
+            active: active,
+            saved: saved,
+            mode: mode.ofGradients,
+            workers: workers
+        )
+        precondition(
+            saved.products.count == pass.active.count,
+            "other adapters than in forward"
+        )
+        Rows.fill(&dx, with: 0)
         // The gradient of what stands before each adapter, from the last to the first.
         var flow = workspace.take(dy.count)
-        flow.withMutableFloatSpan { flow in for index in dy.indices { flow[index] = dy[index] } }
-        for index in dx.indices { dx[index] = 0 }
-        for (position, adapter) in active.enumerated().reversed() {
+        flow.withMutableFloatSpan { Rows.copy(dy, into: &$0) }
+        for position in pass.active.indices.reversed() {
+            let adapter = pass.active[position]
             guard let magnitude = adapter.magnitude else {
-                try addAdapter(
-                    flow,
-                    x,
-                    (adapter, position),
-                    saved,
-                    to: &dx,
-                    &gradients[activeNames[position]],
-                    &workspace,
-                    workers
-                )
+                try addAdapter(position, flow, x, pass, to: &dx, &gradients, &workspace)
                 continue
             }
             let norms = try adapter.rowNorms(on: base, workspace: &workspace, workers: workers)
             let factors = adapter.rowFactors(magnitude: magnitude, norms: norms)
             if gradients[activeNames[position]] != nil {
-                let sums = try magnitudeSums(
-                    position,
-                    active,
-                    (flow, x, y),
-                    factors,
-                    saved,
-                    mode,
-                    &workspace,
-                    workers
-                )
+                let sums = try magnitudeSums(position, (flow, x, y), factors, pass, &workspace)
                 gradients[activeNames[position]]?.addMagnitude(sums, norms: norms)
             }
             if adapter.drops(saved.dropout) {
                 // The product with all of x keeps its own flow.
+                try addDroppedBase(position, flow, factors, pass, to: &dx, &workspace)
                 var scaled = flow
                 scaled.withMutableFloatSpan {
                     Columns.scale(&$0, by: factors, adding: nil, on: workers)
                 }
-                try addDroppedBase(
-                    flow,
-                    factors,
-                    adapter,
-                    position,
-                    saved,
-                    mode,
-                    to: &dx,
-                    &workspace,
-                    workers
-                )
-                try addAdapter(
-                    scaled,
-                    x,
-                    (adapter, position),
-                    saved,
-                    to: &dx,
-                    &gradients[activeNames[position]],
-                    &workspace,
-                    workers
-                )
+                try addAdapter(position, scaled, x, pass, to: &dx, &gradients, &workspace)
             } else {
                 flow.withMutableFloatSpan {
                     Columns.scale(&$0, by: factors, adding: nil, on: workers)
                 }
-                try addAdapter(
-                    flow,
-                    x,
-                    (adapter, position),
-                    saved,
-                    to: &dx,
-                    &gradients[activeNames[position]],
-                    &workspace,
-                    workers
-                )
+                try addAdapter(position, flow, x, pass, to: &dx, &gradients, &workspace)
             }
         }
         try flow.withFloatSpan { (flow) throws(CheckpointError) in
             try base.weight.multiplyTransposed(
                 flow,
                 into: &dx,
-                mode: mode,
+                mode: pass.mode,
                 accumulates: true,
                 workspace: &workspace.products,
                 on: workers
@@ -127,96 +89,99 @@ extension LoRALinear {
         workspace.giveBack(flow)
     }
 
+    /// What holds throughout a backward pass.
+    private struct BackwardPass {
+        let active: [LoRAAdapter]
+        let saved: Saved
+        let mode: ComputeMode
+        let workers: WorkerPool
+    }
+
     /// Adds an adapter's part of `dx`, and the gradients of its factors if they are asked for.
     private func addAdapter(
+        _ position: Int,
         _ dy: [Float],
         _ x: Span<Float>,
-        _ adapter: (factors: LoRAAdapter, position: Int),
-        _ saved: Saved,
+        _ pass: BackwardPass,
         to dx: inout MutableSpan<Float>,
-        _ gradients: inout LoRAGradients?,
-        _ workspace: inout LayerWorkspace,
-        _ workers: WorkerPool
+        _ gradients: inout [String: LoRAGradients],
+        _ workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
-        let (factors, position) = adapter
-        let product = saved.products[position]
+        let (adapter, name, workers) = (pass.active[position], activeNames[position], pass.workers)
+        let product = pass.saved.products[position]
         var inner = workspace.take(product.count)
         dy.withFloatSpan { dy in
-            factors.flowDown(dy, into: &inner, on: workers)
-            gradients?.addUp(dy, product, factors, on: workers)
+            adapter.flowDown(dy, into: &inner, on: workers)
+            gradients[name]?.addUp(dy, product, adapter, on: workers)
         }
-        if gradients != nil {
-            try withDropped(x, factors, position, saved.dropout, &workspace) { dropped, _ in
-                gradients?.addDown(inner, dropped, factors, on: workers)
+        if gradients[name] != nil {
+            try withDropped(x, adapter, position, pass.saved.dropout, &workspace) { dropped, _ in
+                gradients[name]?.addDown(inner, dropped, adapter, on: workers)
             }
         }
-        if factors.drops(saved.dropout) {
+        if adapter.drops(pass.saved.dropout) {
             var reached = workspace.take(dx.count)
             reached.withMutableFloatSpan {
-                factors.flowToInput(inner, into: &$0, accumulates: false, on: workers)
+                adapter.flowToInput(inner, into: &$0, accumulates: false, on: workers)
             }
-            addKept(reached, factors, position, saved.dropout, to: &dx, &workspace)
+            addKept(reached, position, pass, to: &dx, &workspace)
             workspace.giveBack(reached)
         } else {
-            factors.flowToInput(inner, into: &dx, accumulates: true, on: workers)
+            adapter.flowToInput(inner, into: &dx, accumulates: true, on: workers)
         }
         workspace.giveBack(inner)
     }
 
     /// Adds `k ⊙ ((dy ⊙ (g - 1)) W)`: DoRA scales the product with what dropout left.
     private func addDroppedBase(
+        _ position: Int,
         _ dy: [Float],
         _ rowFactors: [Float],
-        _ adapter: LoRAAdapter,
-        _ position: Int,
-        _ saved: Saved,
-        _ mode: ComputeMode,
+        _ pass: BackwardPass,
         to dx: inout MutableSpan<Float>,
-        _ workspace: inout LayerWorkspace,
-        _ workers: WorkerPool
+        _ workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
         var scaled = dy
         var reached = workspace.take(dx.count)
         scaled.withMutableFloatSpan {
-            Columns.scale(&$0, by: rowFactors.map { $0 - 1 }, adding: nil, on: workers)
+            Columns.scale(&$0, by: rowFactors.map { $0 - 1 }, adding: nil, on: pass.workers)
         }
         try scaled.withFloatSpan { (scaled) throws(CheckpointError) in
             try reached.withMutableFloatSpan { (reached) throws(CheckpointError) in
                 try base.weight.multiplyTransposed(
                     scaled,
                     into: &reached,
-                    mode: mode,
+                    mode: pass.mode,
                     accumulates: false,
                     workspace: &workspace.products,
-                    on: workers
+                    on: pass.workers
                 )
             }
         }
-        addKept(reached, adapter, position, saved.dropout, to: &dx, &workspace)
+        addKept(reached, position, pass, to: &dx, &workspace)
         workspace.giveBack(reached)
     }
 
     /// Adds `k ⊙ gradient` to `dx`.
     private func addKept(
         _ gradient: [Float],
-        _ adapter: LoRAAdapter,
         _ position: Int,
-        _ dropout: Dropout,
+        _ pass: BackwardPass,
         to dx: inout MutableSpan<Float>,
         _ workspace: inout LayerWorkspace
     ) {
         var kept = workspace.take(gradient.count)
         gradient.withFloatSpan { gradient in
             kept.withMutableFloatSpan {
-                dropout.apply(
+                pass.saved.dropout.apply(
                     to: gradient,
                     into: &$0,
                     position: position,
-                    probability: adapter.dropout
+                    probability: pass.active[position].dropout
                 )
             }
         }
-        for index in dx.indices { dx[index] += kept[index] }
+        kept.withFloatSpan { Rows.add($0, to: &dx, columnCount: base.inputCount) }
         workspace.giveBack(kept)
     }
 
@@ -226,46 +191,48 @@ extension LoRALinear {
     /// Returns `Σ dy ⊙ u` for each output, where `u` is what the adapter's magnitude scales.
     private func magnitudeSums(
         _ position: Int,
-        _ active: [LoRAAdapter],
-        _ pass: (dy: [Float], x: Span<Float>, y: Span<Float>),
+        _ flow: (dy: [Float], x: Span<Float>, y: Span<Float>),
         _ factors: [Float],
-        _ saved: Saved,
-        _ mode: ComputeMode,
-        _ workspace: inout LayerWorkspace,
-        _ workers: WorkerPool
+        _ pass: BackwardPass,
+        _ workspace: inout LayerWorkspace
     ) throws(CheckpointError) -> [Float] {
-        let adapter = active[position]
+        let adapter = pass.active[position]
         let outputs = adapter.outputCount
-        if position == active.count - 1, !adapter.drops(saved.dropout),
+        let drops = adapter.drops(pass.saved.dropout)
+        if position == pass.active.count - 1, !drops,
             factors.allSatisfy({ $0.magnitude >= Self.leastRowFactor })
         {
-            // y = g ⊙ u + b
-            let products = pass.dy.withFloatSpan { dy in
-                Columns.dotProducts(dy, pass.y, count: outputs, on: workers)
-            }
-            let offsets =
-                base.bias.map { bias in
-                    let sums = pass.dy.withFloatSpan {
-                        Columns.sums($0, count: outputs, on: workers)
-                    }
-                    return zip(sums, bias).map { $0 * $1 }
-                } ?? [Float](repeating: 0, count: outputs)
-            return (0..<outputs).map { (products[$0] - offsets[$0]) / factors[$0] }
+            return sumsFromOutputs(flow.dy, flow.y, factors, pass.workers)
         }
-        var sums = workspace.take(pass.dy.count)
-        let before =
-            adapter.drops(saved.dropout)
-            ? [(adapter, saved.products[position])]
-            : Array(zip(active, saved.products))[...position].map { ($0, $1) }
-        try withDropped(pass.x, adapter, position, saved.dropout, &workspace) {
+        var sums = workspace.take(flow.dy.count)
+        let all = Array(zip(pass.active, pass.saved.products)).map { (adapter: $0, product: $1) }
+        let before = drops ? [all[position]] : Array(all[...position])
+        try withDropped(flow.x, adapter, position, pass.saved.dropout, &workspace) {
             (dropped, workspace) throws(CheckpointError) in
-            try computeSums(before, dropped, into: &sums, mode, &workspace, workers)
+            try computeSums(before, dropped, into: &sums, pass.mode, &workspace, pass.workers)
         }
-        let result = pass.dy.withFloatSpan { dy in
-            sums.withFloatSpan { Columns.dotProducts(dy, $0, count: outputs, on: workers) }
+        let result = flow.dy.withFloatSpan { dy in
+            sums.withFloatSpan { Columns.dotProducts(dy, $0, count: outputs, on: pass.workers) }
         }
         workspace.giveBack(sums)
         return result
+    }
+
+    /// The same from the outputs of the layer, `y = g ⊙ u + b`, where the last adapter has the magnitude.
+    private func sumsFromOutputs(
+        _ dy: [Float],
+        _ y: Span<Float>,
+        _ factors: [Float],
+        _ workers: WorkerPool
+    ) -> [Float] {
+        dy.withFloatSpan { dy in
+            var sums = Columns.dotProducts(dy, y, count: factors.count, on: workers)
+            if let bias = base.bias {
+                let offsets = Columns.sums(dy, count: factors.count, on: workers)
+                for index in sums.indices { sums[index] -= offsets[index] * bias[index] }
+            }
+            return zip(sums, factors).map { $0 / $1 }
+        }
     }
 }
 
