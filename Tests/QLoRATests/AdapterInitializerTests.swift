@@ -106,8 +106,8 @@ import Testing
     }
 
     @Test func matchesThePEFTOfEachMethod() throws {
-        let golden = try Golden.object("peft/layers/init_svd.json")
-        let tensors = try Golden.tensors("peft/layers/init_svd.safetensors")
+        let golden = try LayerCase.object("init_svd")
+        let tensors = try LayerCase.tensors("init_svd")
         var count = 0
         for fields in try #require(golden["cases"] as? [[String: Any]]) {
             let id = try #require(fields["id"] as? String)

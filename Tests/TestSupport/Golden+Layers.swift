@@ -44,15 +44,8 @@ public struct LayerCase: Sendable, CustomStringConvertible {
     /// Returns the cases of a file below `Golden/peft/layers`, or of the folder that
     /// `QLORA_GOLDEN_LAYERS` names.
     public static func all(_ name: String) throws -> [LayerCase] {
-        let folder =
-            try ProcessInfo.processInfo.environment["QLORA_GOLDEN_LAYERS"]
-            .map { URL(fileURLWithPath: $0) } ?? Golden.url("peft/layers")
-        let json = try JSONSerialization.jsonObject(
-            with: Data(contentsOf: folder.appendingPathComponent(name + ".json"))
-        )
-        let object = try #require(json as? [String: Any])
-        let cases = try #require(object["cases"] as? [[String: Any]])
-        let tensors = try Golden.tensors(at: folder.appendingPathComponent(name + ".safetensors"))
+        let cases = try #require(try object(name)["cases"] as? [[String: Any]])
+        let tensors = try tensors(name)
         return try cases.map { members in
             let id = try #require(members["id"] as? String)
             let own = tensors.filter { $0.key.hasPrefix(id + ".") }
@@ -66,6 +59,27 @@ public struct LayerCase: Sendable, CustomStringConvertible {
                 )
             )
         }
+    }
+
+    /// Returns the members of a JSON file of that folder.
+    public static func object(_ name: String) throws -> [String: Any] {
+        let json = try JSONSerialization.jsonObject(with: Data(bytes(name)))
+        return try #require(json as? [String: Any])
+    }
+
+    /// Returns the text of a JSON file of that folder.
+    public static func bytes(_ name: String) throws -> [UInt8] {
+        try [UInt8](Data(contentsOf: folder().appendingPathComponent(name + ".json")))
+    }
+
+    /// Returns the tensors of a file of that folder.
+    public static func tensors(_ name: String) throws -> [String: GoldenTensor] {
+        try Golden.tensors(at: folder().appendingPathComponent(name + ".safetensors"))
+    }
+
+    private static func folder() throws -> URL {
+        try ProcessInfo.processInfo.environment["QLORA_GOLDEN_LAYERS"]
+            .map { URL(fileURLWithPath: $0) } ?? Golden.url("peft/layers")
     }
 
     private static func fields(_ members: [String: Any]) throws -> Fields {

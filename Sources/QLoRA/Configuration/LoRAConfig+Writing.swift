@@ -26,7 +26,10 @@ extension LoRAConfig {
         json["target_modules"] = Self.names(targetModules)
         json["exclude_modules"] = Self.names(excludedModules)
         json["layers_to_transform"] = Self.list(layersToTransform) { .integer($0) }
-        json["layers_pattern"] = Self.list(layersPattern) { .string($0) }
+        // PEFT writes a single one as it was given, which is mostly without a list.
+        json["layers_pattern"] =
+            layersPattern.count == 1
+            ? .string(layersPattern[0]) : Self.list(layersPattern) { .string($0) }
         json["modules_to_save"] = Self.list(modulesToSave) { .string($0) }
         json["trainable_token_indices"] = trainableTokens.map(Self.tokens) ?? .null
         json["ensure_weight_tying"] = .bool(ensuresWeightTying)
