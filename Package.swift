@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "Quant", targets: ["Quant"]),
         .library(name: "Models", targets: ["Models"]),
         .library(name: "QLoRA", targets: ["QLoRA"]),
+        .library(name: "LoftQ", targets: ["LoftQ"]),
         .library(name: "KernelBenchmarks", targets: ["KernelBenchmarks"]),
         .executable(name: "quantize", targets: ["QuantizeTool"]),
     ],
@@ -115,6 +116,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "LoftQ",
+            dependencies: [
+                "QLoRA", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "LayerBenchmarks",
             dependencies: ["QLoRA", "Models", "Quant", "SIMDKernels", "Tensors", "Machine"],
             swiftSettings: swiftSettings
@@ -163,6 +171,10 @@ let package = Package(
         ),
         .testTarget(name: "TextTests", dependencies: ["Text"]),
         .testTarget(name: "ModelsTests", dependencies: ["Models", "Quant", "TestSupport"]),
+        .testTarget(
+            name: "LoftQTests",
+            dependencies: ["LoftQ", "QLoRA", "Quant", "Tensors", "CheckpointIO", "TestSupport"]
+        ),
         .testTarget(
             name: "QLoRATests",
             dependencies: ["QLoRA", "Models", "Quant", "TestSupport"]

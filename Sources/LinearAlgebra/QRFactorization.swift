@@ -29,10 +29,3 @@ public enum QRFactorization {
         return (q.matrix, r.matrix)
     }
 }
-
-extension DoubleMatrix {
-    /// Rounded to float32.
-    fileprivate var matrix: Matrix {
-        Matrix(rowCount: rowCount, columnCount: columnCount, elements: elements.map { Float($0) })
-    }
-}

@@ -27,6 +27,50 @@ public enum Rows {
         }
     }
 
+    /// Subtracts numbers.
+    /// - Precondition: as many there as here.
+    public static func subtract(_ x: Span<Float>, from y: inout MutableSpan<Float>) {
+        precondition(x.count == y.count, "\(x.count) elements subtracted from \(y.count)")
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeMutableBufferPointer { y in
+                for index in y.indices { unsafe y[index] -= x[index] }
+            }
+        }
+    }
+
+    /// Computes `y = a y + b x`.
+    /// - Precondition: as many there as here.
+    static func combine(_ y: inout MutableSpan<Float>, _ a: Float, _ x: Span<Float>, _ b: Float) {
+        precondition(x.count == y.count, "\(x.count) elements with \(y.count)")
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe y.withUnsafeMutableBufferPointer { y in
+                for index in y.indices { unsafe y[index] = a * y[index] + b * x[index] }
+            }
+        }
+    }
+
+    /// Returns `Σ x²`, in Double and a fixed order.
+    public static func sumOfSquares(_ x: Span<Float>) -> Double {
+        unsafe x.withUnsafeBufferPointer { x in
+            var sums = SIMD8<Double>(repeating: 0)
+            var index = 0
+            while index + 8 <= x.count {
+                var elements = SIMD8<Float>()
+                for lane in 0..<8 { unsafe elements[lane] = x[index + lane] }
+                let wide = SIMD8<Double>(elements)
+                sums += wide * wide
+                index += 8
+            }
+            var sum = sums.sum()
+            while index < x.count {
+                let element = unsafe Double(x[index])
+                sum += element * element
+                index += 1
+            }
+            return sum
+        }
+    }
+
     /// Returns `‖x + y‖` of each row, summed in Double.
     /// - Parameters:
     ///   - x: rows of `columnCount` numbers.

@@ -124,6 +124,11 @@ struct DoubleMatrix {
         elements = matrix.elements.map(Double.init)
     }
 
+    /// Rounded to float32.
+    var matrix: Matrix {
+        Matrix(rowCount: rowCount, columnCount: columnCount, elements: elements.map { Float($0) })
+    }
+
     subscript(row: Int, column: Int) -> Double {
         get { elements[row * columnCount + column] }
         set { elements[row * columnCount + column] = newValue }

@@ -62,7 +62,7 @@ public struct TruncatedSVD: Sendable {
         )
     }
 
-    private init(_ triplets: Triplets, count: Int) {
+    init(_ triplets: Triplets, count: Int) {
         let found = min(count, triplets.values.count)
         var left = Matrix(rowCount: triplets.left.rowCount, columnCount: count)
         var right = Matrix(rowCount: count, columnCount: triplets.right.columnCount)
