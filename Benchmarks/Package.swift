@@ -9,7 +9,16 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [.product(name: "KernelBenchmarks", package: "swift-qlora")]
-        )
+        ),
+        .executableTarget(
+            name: "LoftQBenchmark",
+            dependencies: [
+                .product(name: "LoftQ", package: "swift-qlora"),
+                .product(name: "Quant", package: "swift-qlora"),
+                .product(name: "CheckpointIO", package: "swift-qlora"),
+                .product(name: "Tensors", package: "swift-qlora"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

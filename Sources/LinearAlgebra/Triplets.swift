@@ -170,6 +170,32 @@ struct DoubleMatrix {
         return result
     }
 
+    /// Returns the eigenvalues of a symmetric matrix, descending, and the eigenvectors as rows.
+    func eigenvectors() throws(LinearAlgebraError) -> (values: [Double], vectors: DoubleMatrix) {
+        precondition(rowCount == columnCount, "[\(rowCount), \(columnCount)] is not square")
+        var columns = self
+        var values = [Double](repeating: 0, count: rowCount)
+        BLAS.useOneThread()
+        let info = unsafe LAPACKE_dsyevd(
+            LAPACK_ROW_MAJOR,
+            CChar(UInt8(ascii: "V")),
+            CChar(UInt8(ascii: "U")),
+            Int32(rowCount),
+            &columns.elements,
+            Int32(rowCount),
+            &values
+        )
+        try LinearAlgebraError.check(info, "dsyevd")
+        // Ascending there, and in columns.
+        var vectors = DoubleMatrix(rowCount: rowCount, columnCount: rowCount)
+        for row in 0..<rowCount {
+            for column in 0..<rowCount {
+                vectors[row, column] = columns[column, rowCount - 1 - row]
+            }
+        }
+        return (values.reversed(), vectors)
+    }
+
     /// Returns `Q`, `[N, p]`, and `R`, `[p, p]`, of a matrix with at least as many rows as columns.
     func orthogonalized() throws(LinearAlgebraError) -> (q: DoubleMatrix, r: DoubleMatrix) {
         precondition(rowCount >= columnCount, "\(rowCount) rows for \(columnCount) columns")

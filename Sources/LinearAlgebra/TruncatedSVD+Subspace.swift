@@ -6,8 +6,8 @@ extension TruncatedSVD {
     ///
     /// Small matrices, and many of their triplets, go through `init(of:count:)`. Otherwise a block of vectors
     /// is filtered by Chebyshev polynomials of `Mᵀ M` that grow where its leading eigenvalues are and stay
-    /// small below (Zhou and Saad 2007), until the energy that is found changes by less than a thousandth.
-    /// Products are float32, everything on the block Double.
+    /// small below (Zhou and Saad 2007), until a round lowers what is left of the matrix, `‖M‖² - Σ σ²`, by
+    /// less than `FilteredSubspace.tolerance` of it. Products are float32, everything on the block Double.
     /// - Parameters:
     ///   - matrix: `[N, K]`, finite.
     ///   - count: the triplets.
@@ -40,12 +40,13 @@ struct FilteredSubspace {
     /// The vectors, `[width, K]`: rows, so that each is contiguous.
     private var block: Matrix
 
-    /// The degree of the polynomials.
+    /// The degree of the polynomials, at most: lower where they would grow beyond float32.
     private static let degree = 8
+    private static let largestGrowth = 1e4
     /// Rounds at most, each with one polynomial.
     private static let roundCount = 8
-    /// The change of the energy that is found, relative to it, at which it ends.
-    private static let tolerance = 1e-3
+    /// The share of what is left that a round has to win for another one to follow.
+    static let tolerance = 2e-4
 
     init(_ matrix: Matrix, width: Int, start: Matrix?, seed: UInt64, _ workers: WorkerPool) {
         self.matrix = matrix
@@ -73,11 +74,12 @@ struct FilteredSubspace {
 
     /// Turns the block until the energy is found, and returns the triplets.
     mutating func leading(_ count: Int) throws(LinearAlgebraError) -> Triplets {
+        let whole = matrix.elements.withFloatSpan { Rows.sumOfSquares($0) }
         var energy = 0.0
         var ritz = try rotate()
         for round in 0..<Self.roundCount {
             let found = ritz.prefix(count).reduce(0, +)
-            if round > 0, found - energy <= Self.tolerance * found { break }
+            if round > 0, found - energy <= Self.tolerance * max(whole - found, 0) { break }
             energy = found
             filter(below: ritz[ritz.count - 1], above: ritz[0])
             ritz = try rotate()
@@ -121,17 +123,24 @@ struct FilteredSubspace {
         let q = try DoubleMatrix(block).transposed().orthogonalized().q.transposed()
         block = q.matrix
         let image = DoubleMatrix(product(block, matrix, transposes: true))
-        // The singular values of the images are those of the matrix on the subspace.
-        let svd = try Triplets(of: image)
-        block = svd.left.transposed().times(q).matrix
-        return svd.values.map { $0 * $0 }
+        // The eigenvalues of the images' products are those of Mᵀ M on the subspace.
+        let (values, vectors) = try image.times(image.transposed()).eigenvectors()
+        block = vectors.times(q).matrix
+        return values
     }
 
     /// Applies the scaled Chebyshev polynomial that is small on `0 ... low` and grows towards `high`.
     private mutating func filter(below low: Double, above high: Double) {
         let (center, half) = (low / 2, low / 2)
         guard half > 0, high > low else { return }
-        let first = half / (high - center)
+        // T(x) at the largest eigenvalue, by the recurrence T' = 2 x T - T''.
+        let x = (high - center) / half
+        var (degree, growth, before) = (1, x, 1.0)
+        while degree < Self.degree, 2 * x * growth - before <= Self.largestGrowth {
+            (growth, before) = (2 * x * growth - before, growth)
+            degree += 1
+        }
+        let first = 1 / x
         var sigma = first
         var previous = block
         var current = combined(
@@ -140,7 +149,7 @@ struct FilteredSubspace {
             Float(first / half),
             Float(-center * first / half)
         )
-        for _ in 1..<Self.degree {
+        for _ in 1..<max(degree, 1) {
             let next = 1 / (2 / first - sigma)
             let scale = 2 * next / half
             var turned = combined(applied(current), current, Float(scale), Float(-center * scale))

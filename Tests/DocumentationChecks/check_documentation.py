@@ -37,6 +37,7 @@ SLOW = {
     "python3 Benchmarks/measure_fuse.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/beside_products.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/beside_layers.py": "measures for minutes",
+    ".build/peers/bin/python Benchmarks/beside_loftq.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/measure_perplexity.py": "measures for minutes",
 }
 LANGUAGES = {"sh", "swift", "python", "text"}
