@@ -68,19 +68,13 @@ let package = Package(
             dependencies: ["SIMDKernels", "Tensors", "CheckpointIO", "Machine"],
             swiftSettings: swiftSettings
         ),
-        .systemLibrary(
-            name: "COpenBLAS",
-            pkgConfig: "openblas",
-            providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]
-        ),
-        .systemLibrary(
-            name: "CLAPACKE",
-            pkgConfig: "lapacke",
-            providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]
+        .target(
+            name: "CLinearAlgebra",
+            linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]
         ),
         .target(
             name: "LinearAlgebra",
-            dependencies: ["COpenBLAS", "CLAPACKE", "Machine", "Tensors"],
+            dependencies: ["CLinearAlgebra", "Machine", "Tensors"],
             swiftSettings: swiftSettings
         ),
         .target(

@@ -59,10 +59,11 @@ need_swift() {
     esac
 }
 
-# What building and running needs. CI images and bare systems lack some of it.
+# What building and running needs. CI images and bare systems lack some of it. OpenBLAS and LAPACKE
+# are loaded at run time; of the variants of OpenBLAS the one that several threads may call at once.
 install_for_building() {
     need_swift
-    install_packages "git g++ libzstd-dev libssl-dev libopenblas-dev liblapacke-dev libpcre2-dev pkg-config" "zstd openblas lapack pcre2 pkg-config"
+    install_packages "git g++ libzstd-dev libssl-dev libopenblas0-pthread liblapacke libpcre2-dev pkg-config" "zstd openblas lapack pcre2 pkg-config"
 }
 
 # Puts the path of the release tool into $quantize.

@@ -1,4 +1,4 @@
-internal import COpenBLAS
+internal import CLinearAlgebra
 public import Machine
 
 /// The sizes of a dense product `C = op(A) · op(B)`: `[rowCount, innerCount] · [innerCount, columnCount]`.
@@ -37,7 +37,7 @@ public struct ProductShape: Sendable, Hashable {
 
 /// Dense products in float32, by OpenBLAS.
 ///
-/// OpenBLAS works on one thread of its own for each tile of the result, and the tiles depend on the
+/// Each tile of the result is computed by OpenBLAS on one thread, and the tiles depend on the
 /// sizes alone: the result has the same bits for any number of threads.
 public enum BLAS {
     /// Multiplies: `C = scale · op(A) · op(B)` (+ C).
@@ -90,15 +90,6 @@ public enum BLAS {
             }
         }
     }
-
-    /// OpenBLAS's own threads stay off: set here and nowhere else.
-    private static let isSingleThreaded: Bool = {
-        openblas_set_num_threads(1)
-        return true
-    }()
-
-    /// Has to be called before any routine of OpenBLAS or LAPACK.
-    static func useOneThread() { precondition(isSingleThreaded) }
 }
 
 /// A result cut into tiles, by its sizes alone.
@@ -156,7 +147,7 @@ private struct TiledProduct: @unchecked Sendable {
     private static let vectorCount = 3
 
     func multiply(_ rows: Range<Int>, _ columns: Range<Int>) {
-        BLAS.useOneThread()
+        let (asStored, transposed) = (Int32(LA_AS_STORED), Int32(LA_TRANSPOSED))
         let inner = shape.innerCount
         let aStride = shape.transposesA ? shape.rowCount : inner
         let bStride = shape.transposesB ? inner : shape.columnCount
@@ -167,9 +158,8 @@ private struct TiledProduct: @unchecked Sendable {
         guard rows.count > Self.vectorCount else {
             for row in rows.indices {
                 let place = row - rows.lowerBound
-                unsafe cblas_sgemv(
-                    CblasRowMajor,
-                    shape.transposesB ? CblasNoTrans : CblasTrans,
+                unsafe la_sgemv(
+                    shape.transposesB ? asStored : transposed,
                     Int32(shape.transposesB ? columns.count : inner),
                     Int32(shape.transposesB ? inner : columns.count),
                     scale,
@@ -184,10 +174,9 @@ private struct TiledProduct: @unchecked Sendable {
             }
             return
         }
-        unsafe cblas_sgemm(
-            CblasRowMajor,
-            shape.transposesA ? CblasTrans : CblasNoTrans,
-            shape.transposesB ? CblasTrans : CblasNoTrans,
+        unsafe la_sgemm(
+            shape.transposesA ? transposed : asStored,
+            shape.transposesB ? transposed : asStored,
             Int32(rows.count),
             Int32(columns.count),
             Int32(inner),

@@ -1,5 +1,4 @@
-internal import CLAPACKE
-internal import COpenBLAS
+internal import CLinearAlgebra
 internal import Tensors
 
 /// Singular triplets in Double.
@@ -33,9 +32,7 @@ struct Triplets {
         var values = [Double](repeating: 0, count: count)
         var left = DoubleMatrix(rowCount: rows, columnCount: count)
         var right = DoubleMatrix(rowCount: count, columnCount: columns)
-        BLAS.useOneThread()
-        let info = unsafe LAPACKE_dgesdd(
-            LAPACK_ROW_MAJOR,
+        let info = unsafe la_dgesdd(
             CChar(UInt8(ascii: "S")),
             Int32(rows),
             Int32(columns),
@@ -60,9 +57,7 @@ struct Triplets {
         var values = [Double](repeating: 0, count: size)
         var vectors = DoubleMatrix(rowCount: size, columnCount: count)
         var support = [Int32](repeating: 0, count: 2 * max(count, 1))
-        BLAS.useOneThread()
-        let info = unsafe LAPACKE_dsyevr(
-            LAPACK_ROW_MAJOR,
+        let info = unsafe la_dsyevr(
             CChar(UInt8(ascii: "V")),
             CChar(UInt8(ascii: "I")),
             CChar(UInt8(ascii: "U")),
@@ -150,11 +145,9 @@ struct DoubleMatrix {
         precondition(columnCount == other.rowCount, "\(columnCount) and \(other.rowCount)")
         var result = DoubleMatrix(rowCount: rowCount, columnCount: other.columnCount)
         guard !result.elements.isEmpty, columnCount > 0 else { return result }
-        BLAS.useOneThread()
-        unsafe cblas_dgemm(
-            CblasRowMajor,
-            CblasNoTrans,
-            CblasNoTrans,
+        unsafe la_dgemm(
+            Int32(LA_AS_STORED),
+            Int32(LA_AS_STORED),
             Int32(rowCount),
             Int32(other.columnCount),
             Int32(columnCount),
@@ -175,9 +168,7 @@ struct DoubleMatrix {
         precondition(rowCount == columnCount, "[\(rowCount), \(columnCount)] is not square")
         var columns = self
         var values = [Double](repeating: 0, count: rowCount)
-        BLAS.useOneThread()
-        let info = unsafe LAPACKE_dsyevd(
-            LAPACK_ROW_MAJOR,
+        let info = unsafe la_dsyevd(
             CChar(UInt8(ascii: "V")),
             CChar(UInt8(ascii: "U")),
             Int32(rowCount),
@@ -202,17 +193,15 @@ struct DoubleMatrix {
         var q = self
         var r = DoubleMatrix(rowCount: columnCount, columnCount: columnCount)
         var factors = [Double](repeating: 0, count: columnCount)
-        BLAS.useOneThread()
         let (rows, columns) = (Int32(rowCount), Int32(columnCount))
         try LinearAlgebraError.check(
-            unsafe LAPACKE_dgeqrf(LAPACK_ROW_MAJOR, rows, columns, &q.elements, columns, &factors),
+            unsafe la_dgeqrf(rows, columns, &q.elements, columns, &factors),
             "dgeqrf"
         )
         for row in 0..<columnCount {
             for column in row..<columnCount { r[row, column] = q[row, column] }
         }
-        let info = unsafe LAPACKE_dorgqr(
-            LAPACK_ROW_MAJOR,
+        let info = unsafe la_dorgqr(
             rows,
             columns,
             columns,
