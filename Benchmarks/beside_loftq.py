@@ -5,7 +5,8 @@
     .build/peers/bin/python Benchmarks/beside_loftq.py Benchmarks/.build/release/LoftQBenchmark
 
 A Gaussian matrix, NF4, rank 64, 5 iterations. Printed are seconds and the error of the last iteration beside that of the full
-SVD. --full adds torch's full SVD, which takes a minute for 4096 x 4096. Needs the packages that Scripts/check-peers installs.
+SVD. On a Zen 4 with 2 threads, 4096 x 4096: ours 5.9 s, torch's randomised SVD 4.1 s with an error 0.17 % higher. --full adds
+torch's full SVD, which takes a minute for 4096 x 4096. Needs the packages that Scripts/check-peers installs.
 """
 import argparse
 import json
