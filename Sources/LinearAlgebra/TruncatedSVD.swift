@@ -62,6 +62,20 @@ public struct TruncatedSVD: Sendable {
         )
     }
 
+    /// Returns factors that share the singular values evenly: `A = √(S / s) Vᵀ` and `B = U √(S / s)`, so that
+    /// `s B A` is `U S Vᵀ` whatever the scaling.
+    /// - Parameter scaling: `s`, above 0.
+    /// - Returns: `A`, `[count, K]`, and `B`, `[N, count]`.
+    public func factors(scaling: Double) -> (a: Matrix, b: Matrix) {
+        var (a, b) = (right, left)
+        for (index, value) in values.enumerated() {
+            let root = Float((Double(value) / scaling).squareRoot())
+            for column in 0..<a.columnCount { a[index, column] *= root }
+            for row in 0..<b.rowCount { b[row, index] *= root }
+        }
+        return (a, b)
+    }
+
     init(_ triplets: Triplets, count: Int) {
         let found = min(count, triplets.values.count)
         var left = Matrix(rowCount: triplets.left.rowCount, columnCount: count)

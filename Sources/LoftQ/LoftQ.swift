@@ -166,12 +166,7 @@ public struct LoftQ: Sendable {
     }
 
     private func adapter(of svd: TruncatedSVD) -> LoRAAdapter {
-        var (a, b) = (svd.right, svd.left)
-        for (index, value) in svd.values.enumerated() {
-            let root = Float((Double(value) / scaling).squareRoot())
-            for column in 0..<a.columnCount { a[index, column] *= root }
-            for row in 0..<b.rowCount { b[row, index] *= root }
-        }
+        let (a, b) = svd.factors(scaling: scaling)
         return LoRAAdapter(a: a, b: b, scaling: scaling)
     }
 

@@ -80,9 +80,7 @@ public final class DenseWeight: LinearWeight {
         }
         guard let bias else { return }
         precondition(bias.count == rowCount, "\(bias.count) biases for \(rowCount) outputs")
-        for row in 0..<rows {
-            for column in 0..<rowCount { y[row * rowCount + column] += bias[column] }
-        }
+        Columns.scale(&y, by: nil, adding: bias, on: workers)
     }
 
     /// Multiplies with the weight as it lies: `dx = dy · W` (+ dx); see `LinearWeight`.

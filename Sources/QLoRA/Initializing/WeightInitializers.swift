@@ -6,7 +6,7 @@ public import Tensors
 /// Principal singular values and vectors (Meng, Wang and Zhang 2024): `A` and `B` hold the leading part of
 /// the weight, and the base what is left.
 ///
-/// `A = √(S / s) Vᵀ`, `B = U √(S / s)`, so that `s B A = U S Vᵀ` whatever the scaling.
+/// `s B A = U S Vᵀ` whatever the scaling; see `TruncatedSVD.factors`.
 public struct PiSSA: AdapterInitializer {
     /// Makes the method.
     public init() {}
@@ -29,14 +29,7 @@ public struct PiSSA: AdapterInitializer {
                 found: "\(scaling)"
             )
         }
-        let svd = try Factorization.leading(weight.dequantized(), rank)
-        var (a, b) = (svd.right, svd.left)
-        for (index, value) in svd.values.enumerated() {
-            let root = Float((Double(value) / scaling).squareRoot())
-            for column in 0..<a.columnCount { a[index, column] *= root }
-            for row in 0..<b.rowCount { b[row, index] *= root }
-        }
-        return (a, b)
+        return try Factorization.leading(weight.dequantized(), rank).factors(scaling: scaling)
     }
 }
 
