@@ -112,7 +112,7 @@ let package = Package(
         .target(
             name: "LoftQ",
             dependencies: [
-                "QLoRA", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
+                "QLoRA", "Models", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
             ],
             swiftSettings: swiftSettings
         ),
@@ -125,6 +125,7 @@ let package = Package(
             name: "QuantizeTool",
             dependencies: [
                 "LayerBenchmarks",
+                "LoftQ",
                 "QLoRA",
                 "Quant",
                 "CheckpointIO",

@@ -152,6 +152,8 @@ extension CheckpointError {
         case adapterMerged = "adapter.merged"
         /// The adapter changes nothing.
         case adapterNoEffect = "adapter.noEffect"
+        /// The base is not the one that the adapter was made together with.
+        case adapterWrongBase = "adapter.wrongBase"
         /// Two fields of the configuration exclude each other.
         case adapterContradiction = "adapter.contradiction"
         case adapterUnsupported = "adapter.unsupported"

@@ -21,6 +21,9 @@ public struct LoftQ: Sendable {
     public var scaling: Double
     /// How often it goes round, at least once.
     public var iterationCount: Int
+    /// Whether it begins with the leading part of the weight in the adapter, so that what is quantized is
+    /// the rest (QPiSSA: Meng, Wang and Zhang 2024); the only iteration then leaves the adapter as it was.
+    public var startsFromWeight = false
     /// For what is random in decompositions of large weights.
     public var seed: UInt64 = 0
 
@@ -73,40 +76,44 @@ public struct LoftQ: Sendable {
         var best: (quantized: QuantizedMatrix, adapter: LoRAAdapter, index: Int)?
         var errors: [Double] = []
         var plainError = 0.0
-        var target = weight
         var start: Matrix?
+        var adapter: LoRAAdapter?
+        // What is to be quantized, and then what is left of the weight: one copy for both.
+        var work = weight
         for iteration in 0..<iterationCount {
-            let quantized = try target.quantized(using: config)
-            var residual = weight
-            residual.subtract(quantized.dequantized())
-            let residualNorm = residual.norm
-            if iteration == 0 { plainError = residualNorm }
-            let svd = try leading(residual, start, workers)
-            start = svd.right
-            let adapter = adapter(of: svd)
-            // What is left: the residual without its leading part.
-            let delta = adapter.delta(on: workers)
-            residual.subtract(delta)
-            errors.append(residual.norm)
-            if best.map({ errors[iteration] < errors[$0.index] }) ?? true {
-                best = (quantized, adapter, iteration)
+            if iteration == 0, startsFromWeight {
+                try work.subtract(weight.quantized(using: config), on: workers)
+                plainError = work.norm(on: workers)
+                work.assign(weight, on: workers)
+                adapter = self.adapter(of: try leading(weight, nil, workers))
             }
-            guard iteration + 1 < iterationCount else { break }
-            target = weight
-            target.subtract(delta)
+            if let adapter { work.subtract(adapter, on: workers) }
+            let quantized = try work.quantized(using: config)
+            work.assign(weight, on: workers)
+            work.subtract(quantized, on: workers)
+            if iteration == 0, !startsFromWeight { plainError = work.norm(on: workers) }
+            let next: LoRAAdapter
+            if let adapter, startsFromWeight, iterationCount == 1 {
+                next = adapter
+            } else {
+                let svd = try leading(work, start, workers)
+                start = svd.right
+                next = self.adapter(of: svd)
+            }
+            // What is left: the residual without its leading part.
+            work.subtract(next, on: workers)
+            errors.append(work.norm(on: workers))
+            if best.map({ errors[iteration] < errors[$0.index] }) ?? true {
+                best = (quantized, next, iteration)
+            }
+            adapter = next
+            if iteration + 1 < iterationCount { work.assign(weight, on: workers) }
         }
         guard let best else { preconditionFailure("no iteration") }
         return Result(
-            quantized: QuantizedMatrix(
-                rowCount: best.quantized.rowCount,
-                columnCount: best.quantized.columnCount,
-                config: best.quantized.config,
-                dtype: dtype,
-                codes: best.quantized.codes,
-                absmax: best.quantized.absmax
-            ),
+            quantized: best.quantized.recorded(as: dtype),
             adapter: best.adapter,
-            weightNorm: weight.norm,
+            weightNorm: weight.norm(on: workers),
             plainError: plainError,
             errors: errors,
             best: best.index
@@ -134,11 +141,11 @@ public struct LoftQ: Sendable {
         )
         try check(weight)
         var residual = weight
-        residual.subtract(quantized.dequantized())
-        let plainError = residual.norm
+        residual.subtract(quantized, on: workers)
+        let plainError = residual.norm(on: workers)
         let adapter = adapter(of: try leading(residual, nil, workers))
-        residual.subtract(adapter.delta(on: workers))
-        return (adapter, plainError, residual.norm)
+        residual.subtract(adapter, on: workers)
+        return (adapter, plainError, residual.norm(on: workers))
     }
 
     private func check(_ weight: Matrix) throws(CheckpointError) {
@@ -186,19 +193,5 @@ public struct LoftQ: Sendable {
         } catch {
             throw CheckpointError(.numFactorization, "\(error)")
         }
-    }
-}
-
-extension Matrix {
-    /// Subtracts a matrix of the same shape.
-    fileprivate mutating func subtract(_ other: Matrix) {
-        withMutableElements { elements in
-            other.elements.withFloatSpan { Rows.subtract($0, from: &elements) }
-        }
-    }
-
-    /// The Frobenius norm, summed in Double.
-    fileprivate var norm: Double {
-        elements.withFloatSpan { Rows.sumOfSquares($0).squareRoot() }
     }
 }

@@ -131,10 +131,20 @@ extension QuantizedMatrix {
 
     /// Returns a row of the weight, rounded to a type and widened again.
     func row(_ index: Int, _ scales: [Float], as dtype: FloatDType) -> [Float] {
-        guard columnCount > 0 else { return [] }
-        let layout = layout
-        // The blocks that the row has a part of; two codes share a byte, so blocks begin on one.
         let range = index * columnCount..<(index + 1) * columnCount
+        let own = decoded(range, scales: scales)
+        return dtype == .float32 ? own : own.map { Float(BFloat16($0)) }
+    }
+
+    /// Returns some of the elements in float32.
+    /// - Parameters:
+    ///   - range: counted row by row.
+    ///   - scales: all that the weight has.
+    /// - Returns: as many numbers.
+    package func decoded(_ range: Range<Int>, scales: [Float]) -> [Float] {
+        guard !range.isEmpty else { return [] }
+        let layout = layout
+        // The blocks that the elements have a part of; two codes share a byte, so blocks begin on one.
         let first = range.lowerBound / layout.scaleStride
         let end = (range.upperBound - 1) / layout.scaleStride + 1
         let start = first * layout.scaleStride
@@ -157,7 +167,7 @@ extension QuantizedMatrix {
                 }
             }
         }
-        let own = decoded[range.lowerBound - start..<range.upperBound - start]
-        return dtype == .float32 ? Array(own) : own.map { Float(BFloat16($0)) }
+        let wanted = range.lowerBound - start..<range.upperBound - start
+        return wanted.count == count ? decoded : Array(decoded[wanted])
     }
 }

@@ -48,6 +48,18 @@ public struct QuantizedMatrix: Sendable, Hashable {
         self.absmax = absmax
     }
 
+    /// The same with another type of the weight before quantization.
+    package func recorded(as dtype: FloatDType) -> QuantizedMatrix {
+        QuantizedMatrix(
+            rowCount: rowCount,
+            columnCount: columnCount,
+            config: config,
+            dtype: dtype,
+            codes: codes,
+            absmax: absmax
+        )
+    }
+
     /// Sizes and places of codes and scales.
     public var layout: PackedLayout {
         PackedLayout(rowCount: rowCount, columnCount: columnCount, config: config)

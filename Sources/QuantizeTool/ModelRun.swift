@@ -97,7 +97,7 @@ struct ModelRun {
 
     private var nextCommands: [String] {
         let place = ShellWord(destination)
-        if command == "fuse" { return ["quantize inspect \(place)"] }
+        if command == "fuse" || command == "loftq" { return ["quantize inspect \(place)"] }
         guard command == "convert" else { return ["quantize verify \(place)"] }
         let again = "quantize convert \(ShellWord(source)) \(place) --force"
         let remedies = plan.remedies.map { remedy in

@@ -68,7 +68,7 @@ extension ModelSummary {
             case .dequantize:
                 before.quantized += plan.sourceByteCount
                 after.kept += tensor.byteCount
-            case .keep, .convert, .merge:
+            case .keep, .convert, .merge, .residual, .adapt:
                 before.kept += plan.sourceByteCount
                 after.kept += tensor.byteCount
             }

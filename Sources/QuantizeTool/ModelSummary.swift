@@ -95,6 +95,7 @@ struct ModelSummary: Sendable {
     private var title: String {
         let words = [
             "convert": "Quantization", "dequantize": "Dequantization", "verify": "Verification",
+            "loftq": "LoftQ",
         ]
         return "\(words[command] ?? command) of \(Name.printable(modelName))"
     }

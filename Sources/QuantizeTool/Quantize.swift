@@ -15,7 +15,8 @@ struct Quantize: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Convert.self, Dequantize.self, Fuse.self, Adapter.self, Inspect.self, Verify.self,
+            Convert.self, Dequantize.self, LoftQCommand.self, Fuse.self, Adapter.self, Inspect.self,
+            Verify.self,
             Bench.self,
             Doctor.self,
         ]

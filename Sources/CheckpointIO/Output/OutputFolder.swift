@@ -266,6 +266,19 @@ public final class OutputFolder: Sendable {
         }
     }
 
+    /// Removes a finished file that other files were made of; one that is gone already is all right.
+    /// - Throws: `file.io`.
+    package func removeFile(named name: String) throws(CheckpointError) {
+        requireBuilding()
+        try removeEntry(name)
+        journal?.forget(name)
+        state.withLock { state in
+            state.openFiles.removeAll { $0.fileName == name }
+            state.resumed[name] = nil
+            state.digests[name] = nil
+        }
+    }
+
     func removeEntry(_ name: String) throws(CheckpointError) {
         let failure = folder.remove(name)
         guard failure == 0 || failure == ENOENT else {

@@ -89,6 +89,28 @@ public struct AdapterContents: Sendable {
         return tensors + otherTensors
     }
 
+    /// The tensors in a file of a linear layer's factors in float32, `A` first.
+    package static func descriptions(
+        _ module: String,
+        rank: Int,
+        rowCount: Int,
+        columnCount: Int
+    ) -> [TensorDescription] {
+        let prefix = AdapterBinder.prefix + module
+        return [
+            TensorDescription(
+                name: Name(prefix + ".lora_A.weight"),
+                dtype: .float32,
+                shape: [rank, columnCount]
+            ),
+            TensorDescription(
+                name: Name(prefix + ".lora_B.weight"),
+                dtype: .float32,
+                shape: [rowCount, rank]
+            ),
+        ]
+    }
+
     /// Writes the folder; it appears whole or not at all.
     /// - Parameters:
     ///   - destination: the folder to make.

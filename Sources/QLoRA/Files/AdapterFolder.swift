@@ -18,6 +18,8 @@ public struct AdapterFolder: Sendable {
     /// The bytes of the file of tensors.
     public let byteCount: Int
     let file: InputFile
+    /// The norms of the base's weights that the adapter belongs to; nil if the file does not tell.
+    let baseCheck: BaseCheck?
 
     /// Opens a folder.
     /// - Throws: `file.missing`; `pickle.refused` if the tensors are in a pickle only; what
@@ -52,6 +54,7 @@ public struct AdapterFolder: Sendable {
         file = try folder.file(named: Name(AdapterFileName.weights))
         let safetensors = try SafetensorsFile(source: file)
         tensors = safetensors.tensors
+        baseCheck = try BaseCheck(safetensors)
         byteCount = file.byteCount
     }
 }

@@ -80,6 +80,7 @@ struct AdapterChanges: WeightChanges {
             throw unsupported("layer_replication", "layers that share weights cannot be merged")
         }
         let adapter = try part.adapter.bound(to: tree)
+        try part.adapter.baseCheck?.check(checkpoint)
         warnings += adapter.warnings
         try checkTied(adapter, tree)
         for carried in adapter.carriedWeights {

@@ -21,7 +21,7 @@ enum Factorization {
 
     static func leading(_ matrix: Matrix, _ count: Int) throws(CheckpointError) -> TruncatedSVD {
         do throws(LinearAlgebraError) {
-            return try TruncatedSVD(of: matrix, count: count)
+            return try TruncatedSVD(leadingOf: matrix, count: count)
         } catch {
             throw CheckpointError(.numFactorization, "\(error)")
         }

@@ -1,4 +1,4 @@
-internal import CheckpointIO
+package import CheckpointIO
 internal import Text
 
 extension ModuleSelection {
@@ -45,7 +45,7 @@ extension ModuleSelection {
     /// Returns a configuration that means the same whatever the order of its pattern tables' keys, as
     /// long as the model has the selected modules: PEFT sorts the keys when it writes, and tries them
     /// in that order.
-    func withTablesInAnyOrder(_ config: LoRAConfig) throws(CheckpointError) -> LoRAConfig {
+    package func withTablesInAnyOrder(_ config: LoRAConfig) throws(CheckpointError) -> LoRAConfig {
         var result = config
         result.rankPattern.entries.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         result.alphaPattern.entries.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }

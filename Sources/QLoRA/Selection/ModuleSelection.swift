@@ -13,6 +13,13 @@ public struct ModuleSelection: Sendable {
         public let alpha: Double
         /// `alpha / r`, or with rsLoRA `alpha / √r`.
         public let scaling: Double
+
+        package init(module: ModuleTree.Module, rank: Int, alpha: Double, scaling: Double) {
+            self.module = module
+            self.rank = rank
+            self.alpha = alpha
+            self.scaling = scaling
+        }
     }
 
     /// The adapted modules in the order of the network.

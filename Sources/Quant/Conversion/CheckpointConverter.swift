@@ -10,6 +10,7 @@ public struct CheckpointConverter: Sendable {
     public var plan: ConversionPlan { output.plan }
     private let output: CheckpointOutput
     private let options: ConversionOptions
+    private let command: String
 
     /// Plans a conversion.
     ///
@@ -23,8 +24,20 @@ public struct CheckpointConverter: Sendable {
         _ checkpoint: Checkpoint,
         options: ConversionOptions
     ) throws(CheckpointError) {
-        let planner = try ConversionPlanner(checkpoint, options: options)
+        try self.init(checkpoint, options: options, decomposer: nil, command: "convert")
+    }
+
+    /// Plans a conversion that splits some of the weights.
+    /// - Throws: as `init(_:options:)`.
+    package init(
+        _ checkpoint: Checkpoint,
+        options: ConversionOptions,
+        decomposer: (any WeightDecomposer)?,
+        command: String
+    ) throws(CheckpointError) {
+        let planner = try ConversionPlanner(checkpoint, options: options, decomposer: decomposer)
         self.options = options
+        self.command = command
         output = try CheckpointOutput(
             checkpoint,
             units: planner.units,
@@ -33,8 +46,15 @@ public struct CheckpointConverter: Sendable {
             maximumShardByteCount: options.maximumShardByteCount,
             zstdLevel: options.zstdLevel,
             warnings: planner.warnings,
-            remedies: planner.remedies
+            remedies: planner.remedies,
+            decomposer: decomposer
         )
+    }
+
+    /// Throws if a checkpoint is quantized already.
+    /// - Throws: `quant.unsupported`.
+    package static func requireUnquantized(_ checkpoint: Checkpoint) throws(CheckpointError) {
+        try ConversionPlanner.requireUnquantized(checkpoint)
     }
 
     /// Writes the quantized checkpoint.
@@ -50,7 +70,8 @@ public struct CheckpointConverter: Sendable {
     ) throws(CheckpointError) -> ConversionReport {
         try output.write(
             to: destination,
-            fields: fingerprintFields,
+            fields: fingerprintFields
+                + (output.decomposition?.decomposer.fingerprintFields ?? []),
             options: options
         )
     }
@@ -59,7 +80,7 @@ public struct CheckpointConverter: Sendable {
     private var fingerprintFields: [Fingerprint.Field] {
         let rules = options.rules.map { "\($0.pattern.text)=\($0.config?.description ?? "none")" }
         return [
-            .init("command", "convert"),
+            .init("command", command),
             .init("format", options.config.description),
             .init("skip", options.skip.map(\.text).joined(separator: "\n")),
             .init("only", options.only.map(\.text).joined(separator: "\n")),

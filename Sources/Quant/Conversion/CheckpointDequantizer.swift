@@ -41,7 +41,7 @@ public struct CheckpointDequantizer: Sendable {
         let isQuantized = units.contains { unit in
             switch unit.action {
             case .dequantize, .convert(_, .unpacked): true
-            case .keep, .convert, .quantize, .merge: false
+            case .keep, .convert, .quantize, .merge, .residual, .adapt: false
             }
         }
         // A GGUF file becomes a folder of floats, whatever was packed in it.

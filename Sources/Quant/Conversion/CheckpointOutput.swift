@@ -14,9 +14,13 @@ struct CheckpointOutput: Sendable {
     let metadata: [SafetensorsLayout.Metadata]
     let zstdLevel: Int?
     let plan: ConversionPlan
+    /// The weights that are split; nil for none.
+    let decomposition: DecompositionPlan?
+    /// Whether the files of a model are written, and not only the one beside it.
+    let writesModel: Bool
     private let layouts: [SafetensorsLayout]
 
-    /// Plans files for units.
+    /// Plans files for units; a decomposer splits the weights whose units say so.
     /// - Throws: what makes a layout impossible, such as two tensors with one name.
     init(
         _ checkpoint: Checkpoint,
@@ -26,7 +30,8 @@ struct CheckpointOutput: Sendable {
         maximumShardByteCount: Int?,
         zstdLevel: Int?,
         warnings: [CheckpointWarning],
-        remedies: [ConversionPlan.Remedy] = []
+        remedies: [ConversionPlan.Remedy] = [],
+        decomposer: (any WeightDecomposer)? = nil
     ) throws(CheckpointError) {
         self.checkpoint = checkpoint
         self.units = units
@@ -51,17 +56,35 @@ struct CheckpointOutput: Sendable {
             )
         }
         self.layouts = layouts
-        var companionNames = checkpoint.companions.map(\.name)
-        if configuration != nil { companionNames.append("config.json") }
-        if shards.shards.count > 1 { companionNames.append(Name(ShardPlan.indexFileName)) }
-        plan = ConversionPlan(
-            tensors: zip(units, fileIndices).map { $0.planned(inFile: $1) },
-            files: zip(shards.shards, layouts).map { shard, layout in
+        writesModel = decomposer?.kept != .nothing
+        var companionNames: [Name] = []
+        var files: [ConversionPlan.File] = []
+        if writesModel {
+            companionNames += checkpoint.companions.map(\.name)
+            if configuration != nil { companionNames.append("config.json") }
+            if shards.shards.count > 1 { companionNames.append(Name(ShardPlan.indexFileName)) }
+            files += zip(shards.shards, layouts).map { shard, layout in
                 ConversionPlan.File(
                     name: shard.fileName + (zstdLevel == nil ? "" : ".zst"),
                     byteCount: layout.maximumFileByteCount
                 )
-            },
+            }
+        }
+        decomposition = decomposer.map { decomposer in
+            let jobs = units.compactMap { unit in
+                if case .decomposition(let job) = unit.work { job } else { nil }
+            }
+            return DecompositionPlan(jobs, decomposer)
+        }
+        if let decomposition {
+            let side = decomposition.sideFile
+            companionNames += side.texts.map { Name($0.path) }
+            let byteCount = decomposition.sideByteCount
+            files.append(ConversionPlan.File(name: side.path, byteCount: byteCount))
+        }
+        plan = ConversionPlan(
+            tensors: zip(units, fileIndices).map { $0.planned(inFile: $1) },
+            files: files,
             companionNames: companionNames.sorted(),
             warnings: warnings,
             remedies: remedies
@@ -85,7 +108,7 @@ struct CheckpointOutput: Sendable {
         try fingerprint.addInputs(of: checkpoint)
         let folder = try OutputFolder(
             at: destination,
-            sources: [checkpoint.resolvedPath],
+            sources: [checkpoint.resolvedPath] + (decomposition?.decomposer.sources ?? []),
             overwrite: options.overwrites,
             fingerprint: fingerprint,
             resume: options.resumes,

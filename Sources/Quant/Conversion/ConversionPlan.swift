@@ -35,6 +35,10 @@ public enum TensorAction: Sendable, Hashable {
     case dequantize(QuantizationConfig, to: FloatDType, isTransposed: Bool)
     /// Written as floats with adapters merged into it.
     case merge(to: FloatDType)
+    /// Written as floats without the part that is in an adapter.
+    case residual(FloatDType)
+    /// Read for the factors of an adapter, and not written.
+    case adapt
 }
 
 extension TensorAction: CustomStringConvertible {
@@ -46,6 +50,8 @@ extension TensorAction: CustomStringConvertible {
         case .quantize(let config, _): config.description
         case .dequantize(let config, let dtype, _): "\(config.format.rawValue) to \(dtype.rawValue)"
         case .merge(let dtype): "merged, \(dtype.rawValue)"
+        case .residual(let dtype): "residual, \(dtype.rawValue)"
+        case .adapt: "adapter"
         }
     }
 }
@@ -117,7 +123,7 @@ public struct ConversionPlan: Sendable {
     public var changedTensors: [Tensor] {
         tensors.filter {
             switch $0.action {
-            case .quantize, .dequantize, .merge, .convert(_, .unpacked): true
+            case .quantize, .dequantize, .merge, .residual, .adapt, .convert(_, .unpacked): true
             case .keep, .convert: false
             }
         }

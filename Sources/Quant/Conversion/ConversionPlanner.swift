@@ -1,6 +1,4 @@
 internal import CheckpointIO
-internal import Machine
-internal import SIMDKernels
 internal import Tensors
 
 /// Turns a checkpoint and options into the units of a conversion.
@@ -8,6 +6,7 @@ struct ConversionPlanner {
     private let checkpoint: Checkpoint
     private let options: ConversionOptions
     private let choice: ModuleChoice
+    private let decomposer: (any WeightDecomposer)?
     private(set) var units: [ConversionUnit] = []
     private(set) var warnings: [CheckpointWarning]
     private(set) var remedies: [ConversionPlan.Remedy] = []
@@ -15,18 +14,33 @@ struct ConversionPlanner {
     private var keptModules: [Name] = []
     private var quantized: [(module: Name, config: QuantizationConfig, dtype: FloatDType)] = []
 
-    init(_ checkpoint: Checkpoint, options: ConversionOptions) throws(CheckpointError) {
+    /// Plans; a decomposer splits some of the weights, and where it keeps floats of them nothing is
+    /// quantized.
+    init(
+        _ checkpoint: Checkpoint,
+        options: ConversionOptions,
+        decomposer: (any WeightDecomposer)? = nil
+    ) throws(CheckpointError) {
         self.checkpoint = checkpoint
         self.options = options
+        self.decomposer = decomposer
         choice = ModuleChoice(checkpoint: checkpoint, options: options)
         warnings = checkpoint.warnings
         try Self.requireUnquantized(checkpoint)
+        if decomposer?.kept == .nothing {
+            for view in checkpoint.tensors {
+                if let unit = try adaptedUnit(for: view) { units.append(unit) }
+            }
+            return
+        }
         for view in checkpoint.tensors { units.append(try unit(for: view)) }
-        try checkFormats()
-        warnings += unusedPatterns + quantizedTwice
-        let doubts = doubts
-        warnings += doubts.findings.map(CheckpointWarning.init)
-        remedies = doubts.remedies
+        if quantizes {
+            try checkFormats()
+            warnings += unusedPatterns + quantizedTwice
+            let doubts = doubts
+            warnings += doubts.findings.map(CheckpointWarning.init)
+            remedies = doubts.remedies
+        }
         if checkpoint.configuration == nil {
             warnings.append(
                 CheckpointWarning(
@@ -42,7 +56,12 @@ struct ConversionPlanner {
 
     /// `config.json` of the result; nil if the source has none.
     var configuration: JSONObject? {
-        guard var json = checkpoint.configuration, let first = quantized.first else { return nil }
+        guard var json = checkpoint.configuration else { return nil }
+        guard let first = quantized.first else {
+            // Weights stay floats.
+            if let dtype = options.dtype { QuantizedConfiguration.setDType(dtype, in: &json) }
+            return json
+        }
         if let dtype = options.dtype { QuantizedConfiguration.setDType(dtype, in: &json) }
         // The format that is announced is the one of most modules; the tensors tell the rest.
         let announced =
@@ -96,7 +115,12 @@ struct ConversionPlanner {
             return copy(view, .notLinear)
         }
         let dtype = targetDType(of: stored.dtype)
-        var decision = choice.decision(for: tensor)
+        var decision = quantizes ? choice.decision(for: tensor) : .keep(.unchanged)
+        let decomposer = decomposer(of: tensor.name)
+        if !quantizes, let decomposer {
+            let isTransposed = choice.matrixKind(of: tensor) == .convolution1D
+            return split(view, stored, dtype, nil, by: decomposer, isTransposed: isTransposed)
+        }
         if case .quantize = decision, options.keepsNonFinite,
             let error = try NonFiniteCheck.error(in: stored)
         {
@@ -105,7 +129,12 @@ struct ConversionPlanner {
         }
         switch decision {
         case .keep(let reason):
-            if choice.matrixKind(of: tensor) != nil { keptModules.append(module) }
+            let kind = choice.matrixKind(of: tensor)
+            if kind != nil { keptModules.append(module) }
+            if let decomposer {
+                let isTransposed = kind == .convolution1D
+                return split(view, stored, dtype, nil, by: decomposer, isTransposed: isTransposed)
+            }
             guard dtype != stored.dtype else { return copy(view, reason) }
             return ConversionUnit(
                 name: tensor.name,
@@ -125,6 +154,16 @@ struct ConversionPlanner {
             )
         case .quantize(let config, let isTransposed):
             quantized.append((module, config, dtype))
+            if let decomposer {
+                return split(
+                    view,
+                    stored,
+                    dtype,
+                    config,
+                    by: decomposer,
+                    isTransposed: isTransposed
+                )
+            }
             return quantize(view, stored, dtype, config, isTransposed: isTransposed)
         }
     }
@@ -184,6 +223,69 @@ struct ConversionPlanner {
             outputs: weight.outputs,
             lateOutputs: weight.lateOutputs
         )
+    }
+
+    // MARK: Weights that are split
+
+    /// What splits a weight; nil if it is not split.
+    private func decomposer(of name: Name) -> (any WeightDecomposer)? {
+        decomposer.flatMap { $0.names.contains(name) ? $0 : nil }
+    }
+
+    /// Whether the conversion quantizes weights.
+    private var quantizes: Bool { decomposer == nil || decomposer?.kept == .quantized }
+
+    private func split(
+        _ view: TensorView,
+        _ stored: StoredFloats,
+        _ dtype: FloatDType,
+        _ config: QuantizationConfig?,
+        by decomposer: any WeightDecomposer,
+        isTransposed: Bool
+    ) -> ConversionUnit {
+        let tensor = view.description
+        let shape = isTransposed ? tensor.shape.reversed() : tensor.shape
+        var source: any FloatSource = stored
+        if dtype != stored.dtype { source = RoundedFloats(source, to: dtype) }
+        if isTransposed {
+            source = TransposedFloats(source, rowCount: shape[0], columnCount: shape[1])
+        }
+        let action: TensorAction =
+            switch (decomposer.kept, config) {
+            case (.nothing, _): .adapt
+            case (.quantized, let config?): .quantize(config, isTransposed: isTransposed)
+            case (.quantized, nil): .keep(.skipped)
+            case (.floats, _): .residual(dtype)
+            }
+        let job = DecompositionJob(
+            name: tensor.name,
+            source: source,
+            rowCount: shape[0],
+            columnCount: shape[1],
+            config: config,
+            dtype: dtype,
+            isTransposed: isTransposed,
+            sourceByteCount: view.storedByteCount
+        )
+        return ConversionUnit(job, by: decomposer, sourceType: view.storedType, action: action)
+    }
+
+    /// The unit of a weight that only an adapter is made of; nil for any other tensor.
+    private func adaptedUnit(for view: TensorView) throws(CheckpointError) -> ConversionUnit? {
+        let tensor = view.description
+        guard let decomposer = decomposer(of: tensor.name) else { return nil }
+        guard let stored = StoredFloats(view) else {
+            throw CheckpointError(
+                .quantUnsupported,
+                "not a weight of floats",
+                file: view.fileName,
+                tensor: tensor.name,
+                found: view.storedType
+            )
+        }
+        let isTransposed = checkpoint.moduleKind(of: tensor) == .convolution1D
+        let dtype = stored.dtype
+        return split(view, stored, dtype, nil, by: decomposer, isTransposed: isTransposed)
     }
 
     // MARK: Warnings
@@ -247,7 +349,7 @@ struct ConversionPlanner {
 
     /// Checks the tensors, not what `config.json` announces: a leftover announcement over plain
     /// tensors is warned of when the checkpoint is opened, and replaced.
-    private static func requireUnquantized(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    static func requireUnquantized(_ checkpoint: Checkpoint) throws(CheckpointError) {
         if let error = checkpoint.foreignQuantization { throw error }
         let side = checkpoint.tensors.first {
             QuantizedNames.weight(ofSideTensor: $0.description.name) != nil
@@ -282,33 +384,5 @@ struct ConversionPlanner {
             tensor: other.module,
             hint: "bitsandbytes knows one format for all modules; leave some as they are instead"
         )
-    }
-}
-
-/// Looks for NaN and infinity in a whole tensor, on all cores.
-enum NonFiniteCheck {
-    /// Returns the error for a tensor's elements that are not finite; nil if all are.
-    static func error(in source: any FloatSource) throws(CheckpointError) -> CheckpointError? {
-        let tile = 1 << 20
-        let count = (source.elementCount + tile - 1) / tile
-        let sums = try WorkerPool.shared().map(count) {
-            (index, _) throws(CheckpointError) -> Bool in
-            let range = index * tile..<min((index + 1) * tile, source.elementCount)
-            let byteCount = range.count * source.dtype.byteCount
-            var buffer = try AlignedBuffer.allocate(byteCount: byteCount)
-            try buffer.withMutableBytes { (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try source.read(range, into: &bytes)
-            }
-            return buffer.withBytes { bytes in
-                ErrorSumsKernel.selected.sums(
-                    original: bytes,
-                    as: source.dtype.element,
-                    decoded: bytes,
-                    as: source.dtype.element
-                ).nonFiniteCount == 0
-            }
-        }
-        guard sums.contains(false) else { return nil }
-        return try FloatScan(of: source).nonFiniteError()
     }
 }

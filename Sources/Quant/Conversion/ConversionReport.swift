@@ -34,6 +34,8 @@ public struct ConversionReport: Sendable {
     public let checksums: [ChecksumFile.Entry]
     /// What is worth knowing; those of the plan included.
     public let warnings: [CheckpointWarning]
+    /// What was noted of weights that were split.
+    package var notes: [Name: JSONObject] = [:]
 
     /// Bytes of all files of weights.
     public var fileByteCount: Int { files.reduce(0) { $0 + $1.byteCount } }

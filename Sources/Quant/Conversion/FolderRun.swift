@@ -13,14 +13,26 @@ struct FolderRun {
     /// Writes the files, the index last, and puts the folder into place.
     func write(_ layouts: [SafetensorsLayout]) throws(CheckpointError) -> ConversionReport {
         try folder.announce(fileNames)
-        if let configuration = output.configuration {
-            try folder.writeFile("config.json", configuration)
+        let decomposing = output.decomposition.map {
+            DecompositionRun(
+                plan: $0,
+                folder: folder,
+                workers: workers,
+                budget: budget,
+                progress: runner.progress
+            )
         }
-        for companion in output.checkpoint.companions { try copy(companion) }
+        let notes = try decomposing?.split(isWritten) ?? [:]
+        if output.writesModel {
+            if let configuration = output.configuration {
+                try folder.writeFile("config.json", configuration)
+            }
+            for companion in output.checkpoint.companions { try copy(companion) }
+        }
         var tensors = [ConversionReport.Tensor?](repeating: nil, count: output.units.count)
         var files: [ConversionReport.File] = []
         var totalByteCount = 0
-        for (number, shard) in output.shards.shards.enumerated() {
+        for (number, shard) in shards.enumerated() {
             let file = output.plan.files[number]
             let isResumed = folder.isResumed(file.name)
             let results = try isResumed ? skip(shard, file.name) : write(shard, layouts[number])
@@ -39,22 +51,50 @@ struct FolderRun {
                 tensors[index] = report(index, result, written)
             }
         }
-        if output.shards.shards.count > 1 { try writeIndex(totalByteCount: totalByteCount) }
+        if shards.count > 1 { try writeIndex(totalByteCount: totalByteCount) }
+        if let decomposing {
+            try decomposing.writeSide(notes)
+            let side = decomposing.plan.sideFile
+            let written = try WrittenFile(folder.partialPath + "/" + side.path)
+            files.append(
+                ConversionReport.File(
+                    name: side.path,
+                    byteCount: written.byteCount,
+                    unpackedByteCount: written.unpackedByteCount,
+                    isResumed: folder.isResumed(side.path)
+                )
+            )
+            if !output.writesModel {
+                tensors = output.units.indices.map { report($0, TensorOutcome(), written) }
+            }
+            try decomposing.removeParts()
+        }
         try output.checkpoint.checkUnchanged()
         let warnings = try folder.commit()
         return ConversionReport(
             tensors: tensors.compactMap { $0 },
             files: files,
             checksums: folder.checksums,
-            warnings: output.plan.warnings + warnings
+            warnings: output.plan.warnings + warnings,
+            notes: notes
         )
+    }
+
+    /// The files of the model.
+    private var shards: [ShardPlan.Shard] { output.writesModel ? output.shards.shards : [] }
+
+    /// Whether a weight is in a file that an earlier run finished.
+    private func isWritten(_ name: Name) -> Bool {
+        guard output.writesModel else { return false }
+        guard let index = output.units.firstIndex(where: { $0.name == name }) else { return false }
+        return folder.isResumed(output.plan.files[output.plan.tensors[index].fileIndex].name)
     }
 
     /// Everything that is going to be made, unpacked files of weights included.
     private var fileNames: [String] {
-        let shards = output.shards.shards.map(\.fileName)
-        return output.plan.companionNames.map(\.text) + shards
+        output.plan.companionNames.map(\.text) + shards.map(\.fileName)
             + (output.zstdLevel == nil ? [] : output.plan.files.map(\.name))
+            + (output.decomposition?.fileNames ?? [])
     }
 
     /// Writes a file of weights.
@@ -67,7 +107,7 @@ struct FolderRun {
             byteCount: layout.maximumFileByteCount
         )
         let writer = SafetensorsWriter(layout, to: file)
-        let jobs = shard.tensorIndices.map { BoundJob(job: output.units[$0].job, writer: writer) }
+        let jobs = shard.tensorIndices.map { BoundJob(job: job(of: $0), writer: writer) }
         let results = try runner.run(jobs).map(TensorOutcome.init)
         let note = TensorOutcome.note(of: results)
         try writer.finish()
@@ -92,6 +132,18 @@ struct FolderRun {
         return results
     }
 
+    private func job(of index: Int) -> any WritingJob {
+        let unit = output.units[index]
+        switch unit.work {
+        case .tiles(let job): return job
+        case .decomposition:
+            guard let part = output.decomposition?.partName(of: unit.name) else {
+                preconditionFailure("\(unit.name) is not in the plan of weights that are split")
+            }
+            return KeptPartJob(unit: unit, path: folder.partialPath + "/" + part)
+        }
+    }
+
     /// Counts a file that an earlier run wrote.
     private func skip(
         _ shard: ShardPlan.Shard,
@@ -99,7 +151,7 @@ struct FolderRun {
     ) throws(CheckpointError) -> [TensorOutcome] {
         for index in shard.tensorIndices {
             let unit = output.units[index]
-            try runner.progress.advance(by: unit.sourceByteCount, tensor: unit.name)
+            try runner.progress.advance(by: unit.progressByteCount, tensor: unit.name)
         }
         return TensorOutcome.outcomes(
             of: shard.tensorIndices.count,
