@@ -55,7 +55,7 @@ def main():
     a = parser.parse_args()
     with open(a.text, encoding="utf-8") as file:
         tokens = AutoTokenizer.from_pretrained(a.model)(file.read()).input_ids[:a.tokens]
-    print("| base and adapter | rank | perplexity | won back | squared error won back | worse layers | seconds |")
+    print("| base and adapter | rank | perplexity | won back | squared error won back | layers rejected or worse | seconds |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     float_loss, _ = loss(a.model, tokens)
     print("| not quantized | | %.2f | | | | |" % math.exp(float_loss), flush=True)
@@ -76,7 +76,7 @@ def main():
             plain, left = error(made["layers"])
             print("| %s | %d | %.2f | %.0f %% | %.0f %% | %d | %.0f |" % (
                 name, rank, math.exp(value), 100 * (plain_loss - value) / (plain_loss - float_loss),
-                100 * (1 - (left / plain) ** 2), sum(layer["gain"] < 0 for layer in made["layers"]), seconds,
+                100 * (1 - (left / plain) ** 2), sum(layer["verdict"] != "accept" or layer["gain"] < 0 for layer in made["layers"]), seconds,
             ), flush=True)
 
 

@@ -39,6 +39,8 @@ SLOW = {
     ".build/peers/bin/python Benchmarks/beside_layers.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/beside_loftq.py": "measures for minutes",
     ".build/peers/bin/python Benchmarks/measure_perplexity.py": "measures for minutes",
+    ".build/peers/bin/python Benchmarks/measure_loftq.py": "measures for minutes",
+    "quantize loftq MODEL": "MODEL is any model",
 }
 LANGUAGES = {"sh", "swift", "python", "text"}
 passed = failed = skipped = 0

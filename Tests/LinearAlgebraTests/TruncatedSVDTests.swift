@@ -85,7 +85,7 @@ import Testing
     }
 }
 
-@Suite struct FilteredSubspaceTests {
+@Suite struct KrylovSpaceTests {
     /// A flat spectrum, as quantization leaves one: the energy that is found is within two thousandths of the
     /// best, and the same for any number of threads.
     @Test func findsTheEnergyOfAFlatSpectrum() throws {
@@ -133,5 +133,39 @@ import Testing
         )
         let more = again.values.reduce(0) { $0 + Double($1) * Double($1) }
         #expect(more >= found * (1 - 1e-6) && more <= best * (1 + 1e-5))
+    }
+
+    /// The space is exhausted before there are as many triplets as wanted: what is there is found, the rest is
+    /// zero, and the vectors are orthonormal all the same.
+    @Test(arguments: [0, 10, 40])
+    func findsAllOfALowRank(rank: Int) throws {
+        var generator = SeededGenerator(seed: 9)
+        let (rows, columns, count) = (700, 530, 24)
+        func random(_ count: Int) -> [Float] {
+            (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
+        }
+        let (left, right) = (random(rows * rank), random(rank * columns))
+        var matrix = Matrix(rowCount: rows, columnCount: columns)
+        for row in 0..<rows {
+            for column in 0..<columns {
+                for inner in 0..<rank {
+                    let factor = left[row * rank + inner]
+                    matrix[row, column] += factor * right[inner * columns + column]
+                }
+            }
+        }
+        let svd = try TruncatedSVD(leadingOf: matrix, count: count)
+        let exact = try TruncatedSVD(of: matrix, count: count)
+        let largest = max(exact.values[0], 1e-3)
+        for index in 0..<count {
+            #expect(abs(svd.values[index] - exact.values[index]) <= 2e-3 * largest, "\(index)")
+            if index < rank { #expect(abs(norm(svd.right, row: index) - 1) < 1e-4) }
+        }
+        #expect(svd.left.elements.allSatisfy { $0.isFinite })
+        #expect(svd.right.elements.allSatisfy { $0.isFinite })
+    }
+
+    private func norm(_ matrix: Matrix, row: Int) -> Float {
+        matrix.rows(in: row..<row + 1).elements.reduce(0) { $0 + $1 * $1 }.squareRoot()
     }
 }

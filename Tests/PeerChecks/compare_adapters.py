@@ -6,9 +6,12 @@
 2. A real model and the embedded one, with LoRA, DoRA, rsLoRA and patterns made here: fused onto the 16-bit
    original it equals PEFT's merge_and_unload but for single roundings; fused onto the dequantized weights it gives
    the logits of the adapter on bitsandbytes' 4-bit layers.
+3. What `quantize loftq` makes of both models, and of a base that bitsandbytes quantized: PEFT opens base and adapter
+   and computes what the fused model does, nearer to the original than the quantized model alone.
 Used by Scripts/check-peers; closes with "N passed, N failed".
 """
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +21,7 @@ import sys
 import bitsandbytes
 import peft
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 from transformers.utils import logging
 
 logging.set_verbosity_error()
@@ -194,6 +197,80 @@ def combined_and_converted(original, scratch, ids):
                 check(f"convert {init} with its {title} in PEFT", off <= 1e-4, f"logits off by {off:.1e} of the largest")
 
 
+def quantized_by_peer(folder):
+    """Opens a 4-bit model that computes in float32."""
+    model = load(folder)
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.compute_dtype, module.compute_type_is_set = torch.float32, True
+    # Without dropout training mode computes the same, and leaves the codes in their order.
+    return model.train()
+
+
+def digests(folder):
+    return {name: hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest() for name in os.listdir(folder)}
+
+
+def compare_pair(title, base, adapter, original, ids, scratch):
+    """PEFT on bitsandbytes' layers against the fused model, and both against the original and the base alone."""
+    fused, plain = os.path.join(scratch, "pair-fused"), os.path.join(scratch, "pair-plain")
+    for folder in (fused, plain):
+        shutil.rmtree(folder, ignore_errors=True)
+    for arguments in (["fuse", base, adapter, fused, "--dtype", "f32"], ["dequantize", base, plain, "--dtype", "f32"]):
+        status, message = quantize(*arguments)
+        if status:
+            return check(f"{title} {arguments[0]}", False, message)
+    found = logits(load(fused), ids)
+    dense = peft.PeftModel.from_pretrained(load(plain), adapter).eval()
+    expected = logits(dense, ids)
+    rounding = typical(expected, logits(dense.double(), ids))
+    unmerged = peft.PeftModel.from_pretrained(quantized_by_peer(base), adapter, is_trainable=True).train()
+    off = typical(found, logits(unmerged, ids))
+    check(f"{title} on bitsandbytes' layers", off <= 3 * rounding, f"logits off by {off:.1e}, PEFT's rounding is {rounding:.1e}")
+    trainable = sum(p.requires_grad for name, p in unmerged.named_parameters() if "lora_" in name)
+    check(f"{title} can be trained", trainable > 0, f"{trainable} factors")
+    wanted = logits(load(original), ids)
+    with_adapter, alone = typical(found, wanted), typical(logits(load(plain), ids), wanted)
+    check(f"{title} is nearer to the original", with_adapter < alone, f"{with_adapter:.3f} from its logits, {alone:.3f} alone")
+
+
+def begun_from_weights(name, original, scratch, ids):
+    """`loftq` makes bases and adapters that PEFT opens."""
+    base = os.path.join(scratch, name + "-loftq")
+    # Recorded as float32, or bitsandbytes rounds to bfloat16 what it decodes.
+    options = ["--rank", "16", "--alpha", "32", "--iterations", "3", "--double-quant", "--dtype", "f32"]
+    status, message = quantize("loftq", original, base, *options)
+    check(f"{name} loftq", status == 0, message.strip())
+    if status == 0:
+        compare_pair(f"{name} loftq", base, os.path.join(base, "loftq_init"), original, ids, scratch)
+
+    for method in ("pissa", "olora"):
+        base = os.path.join(scratch, f"{name}-{method}")
+        status, message = quantize("loftq", original, base, "--method", method, "--rank", "8", "--alpha", "16", "--dtype", "f32")
+        check(f"{name} {method}", status == 0, message.strip())
+        if status == 0:
+            adapter = os.path.join(base, method + "_init")
+            model = load(original)
+            found, exact = logits(model, ids), logits(model.double(), ids)
+            rounding = typical(found, exact)
+            off = typical(logits(peft.PeftModel.from_pretrained(load(base), adapter).eval(), ids), exact)
+            # The two parts of a weight, rounded one by one.
+            check(f"{name} {method} is the original again", off <= 4 * rounding,
+                  f"logits off by {off:.1e} from float64's, the original's by {rounding:.1e}")
+
+    base, adapter = os.path.join(scratch, name + "-bitsandbytes"), os.path.join(scratch, name + "-replaced")
+    AutoModelForCausalLM.from_pretrained(original, dtype=torch.float32, device_map="cpu", quantization_config=BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32)).save_pretrained(base)
+    before = digests(base)
+    status, message = quantize("loftq", original, adapter, "--replace", base, "--rank", "16")
+    check(f"{name} loftq --replace on a model of bitsandbytes", status == 0, message.strip())
+    if status:
+        return
+    check(f"{name} --replace leaves the base alone", digests(base) == before, f"{len(before)} files")
+    compare_pair(f"{name} --replace", base, adapter, original, ids, scratch)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quantize", required=True)
@@ -207,11 +284,13 @@ def main():
     ids = torch.randint(5, 400, (2, 24), generator=torch.Generator().manual_seed(1))
     real_model("tiny", arguments.tiny, arguments.scratch, ids)
     combined_and_converted(arguments.tiny, arguments.scratch, ids)
+    begun_from_weights("tiny", arguments.tiny, arguments.scratch, ids)
     if arguments.gguf:
         original = os.path.join(arguments.scratch, "smollm2-floats")
         status, message = quantize("dequantize", arguments.gguf, original)
         check("SmolLM2 as floats", status == 0, message.strip())
         real_model("SmolLM2", original, arguments.scratch, ids)
+        begun_from_weights("SmolLM2", original, arguments.scratch, ids)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

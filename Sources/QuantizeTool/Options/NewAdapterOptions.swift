@@ -67,8 +67,8 @@ struct NewAdapterOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Leave layers without an adapter's help that it would win less than this share of the error, "
-                + "such as 0.05: they begin as new ones.",
+            "Layers that win no more than this share of the error are quantized plainly, with a new "
+                + "adapter; --min-gain=-1 keeps all, however bad.",
             valueName: "share"
         )
     )
@@ -87,8 +87,8 @@ struct NewAdapterOptions: ParsableArguments {
         if let iterations, !(1...1000).contains(iterations) {
             throw ValidationError("--iterations takes a number from 1 to 1000, not \(iterations)")
         }
-        guard (0...1).contains(minGain) else {
-            throw ValidationError("--min-gain takes a share from 0 to 1, not \(minGain)")
+        guard (-1...1).contains(minGain) else {
+            throw ValidationError("--min-gain takes a share from -1 to 1, not \(minGain)")
         }
     }
 
@@ -126,7 +126,7 @@ struct NewAdapterOptions: ParsableArguments {
         }
         facts.append(.init("targets", targets))
         facts += rankPattern.map { .init("rank pattern", "\($0.pattern)=\($0.rank)") }
-        if minGain > 0 { facts.append(.init("least gain", "\(minGain)")) }
+        if minGain != 0 { facts.append(.init("least gain", "\(minGain)")) }
         return facts
     }
 }
