@@ -154,6 +154,17 @@ import Testing
                 #expect(outcome.status == 65 && outcome.errors.contains("adapter.wrongBase"))
             }
             try Tool.succeed(["fuse", output, output + "/loftq_init", fused])
+            // A combination belongs to the same one, and two of different bases have none.
+            let sum = scratch.appendingPathComponent("sum").path
+            let own = output + "/loftq_init"
+            try Tool.succeed(["adapter", "combine", own, "\(own)=0.5", sum])
+            #expect(try Tool.run(["fuse", plain, sum, fused]).status == 65)
+            let other = scratch.appendingPathComponent("other").path
+            try Tool.succeed(["loftq", source, other, "--iterations", "2"])
+            let mixed = try Tool.run([
+                "adapter", "combine", own, other + "/loftq_init", sum, "--force",
+            ])
+            #expect(mixed.status == 65 && mixed.errors.contains("adapter.contradiction"))
             // The base as 16-bit floats is still the same.
             let floats = scratch.appendingPathComponent("floats").path
             try Tool.succeed(["dequantize", output, floats])

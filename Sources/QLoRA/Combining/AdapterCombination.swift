@@ -135,12 +135,14 @@ public struct AdapterCombination: Sendable {
                 shapes: own.shapes(rank: result.a.rowCount)
             )
         }
-        return AdapterContents(
+        var contents = AdapterContents(
             config(layers),
             layers: layers,
             otherTensors: try otherTensors(),
             dtype: sources[0].dtype
         )
+        contents.baseCheck = parts.compactMap(\.adapter.baseCheck).first
+        return contents
     }
 
     private static func kept(

@@ -15,6 +15,13 @@ enum CombinationChecks {
             }
             try check(part.adapter)
         }
+        guard Set(parts.compactMap(\.adapter.baseCheck)).count <= 1 else {
+            throw CheckpointError(
+                .adapterContradiction,
+                "two adapters were made together with bases of their own, which differ",
+                file: AdapterFileName.weights
+            )
+        }
         var saved: Set<String> = []
         for module in parts.flatMap(\.adapter.config.modulesToSave)
         where !saved.insert(module).inserted {

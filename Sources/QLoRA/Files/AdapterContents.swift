@@ -14,6 +14,9 @@ public struct AdapterContents: Sendable {
     /// The type in which factors are written.
     public var dtype: FloatDType
 
+    /// The base that the adapter belongs to, where it belongs to one alone.
+    var baseCheck: BaseCheck?
+
     /// The factors of one module.
     public struct Layer: Sendable {
         /// The module's name in the base.
@@ -125,6 +128,7 @@ public struct AdapterContents: Sendable {
         try FolderWriter.write(
             [(AdapterFileName.config, config.text)],
             (AdapterFileName.weights, try tensors()),
+            metadata: baseCheck.map { [$0.metadata] } ?? [],
             to: destination,
             sources: sources,
             options: options

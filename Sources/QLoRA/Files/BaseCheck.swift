@@ -16,18 +16,17 @@ package struct BaseCheck: Sendable, Hashable {
     /// Rounding a base to 16 bits changes a norm less, another quantization of many rows mostly more.
     private static let tolerance = 2e-4
 
-    let norms: [(module: String, norm: Double)]
+    /// As the file has it.
+    private let text: String
+    private let norms: [Entry]
 
-    package static func == (left: BaseCheck, right: BaseCheck) -> Bool {
-        left.norms.elementsEqual(right.norms) { $0.module == $1.module && $0.norm == $1.norm }
+    private struct Entry: Sendable, Hashable {
+        let module: String
+        let norm: Double
     }
 
-    package func hash(into hasher: inout Hasher) {
-        for (module, norm) in norms {
-            hasher.combine(module)
-            hasher.combine(norm)
-        }
-    }
+    /// The line of `__metadata__`.
+    var metadata: SafetensorsLayout.Metadata { .init(Name(Self.metadataKey), Name(text)) }
 
     /// Reads the norms of a file; nil if it has none.
     /// - Throws: `json.…` for a text that is none.
@@ -35,8 +34,9 @@ package struct BaseCheck: Sendable, Hashable {
         let key = Name(Self.metadataKey)
         guard let text = try file.header.metadata.optionalString(key) else { return nil }
         let json = try JSONObject(parsing: Array(text.utf8))
+        self.text = text
         norms = try json.members.map { (member) throws(CheckpointError) in
-            (member.key.text, try json.double(member.key))
+            Entry(module: member.key.text, norm: try json.double(member.key))
         }
     }
 
@@ -48,7 +48,8 @@ package struct BaseCheck: Sendable, Hashable {
     /// Looks whether a base is the one.
     /// - Throws: `adapter.wrongBase` for the first module whose weight is another one; what reading throws.
     func check(_ checkpoint: Checkpoint) throws(CheckpointError) {
-        for (module, expected) in norms {
+        for entry in norms {
+            let (module, expected) = (entry.module, entry.norm)
             guard let view = checkpoint[Name(module + ".weight")],
                 let found = try Self.norm(of: view, in: checkpoint)
             else { continue }

@@ -7,13 +7,14 @@ enum FolderWriter {
     static func write(
         _ texts: [(name: String, text: String)],
         _ weights: (name: String, tensors: [TensorBytes]),
+        metadata: [SafetensorsLayout.Metadata] = [],
         to destination: String,
         sources: [String],
         options: RunOptions
     ) throws(CheckpointError) {
         let layout = try SafetensorsLayout(
             tensors: weights.tensors.map(\.description),
-            metadata: [.formatPyTorch]
+            metadata: [.formatPyTorch] + metadata
         )
         let folder = try OutputFolder(
             at: destination,
