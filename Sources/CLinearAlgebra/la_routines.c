@@ -30,6 +30,7 @@ static struct {
     int (*dsyevd)(int, char, char, int, double *, int, double *);
     int (*dsyevr)(int, char, char, char, int, double *, int, double, double, int, int, double,
                   int *, double *, double *, int, int *);
+    int (*dpotrf)(int, char, int, double *, int);
     int (*dgeqrf)(int, int, int, double *, int, double *);
     int (*dorgqr)(int, int, int, int, double *, int, const double *);
 } routines;
@@ -92,6 +93,7 @@ static void load(void) {
     find(lapacke, "LAPACKE_dgesdd", &routines.dgesdd);
     find(lapacke, "LAPACKE_dsyevd", &routines.dsyevd);
     find(lapacke, "LAPACKE_dsyevr", &routines.dsyevr);
+    find(lapacke, "LAPACKE_dpotrf", &routines.dpotrf);
     find(lapacke, "LAPACKE_dgeqrf", &routines.dgeqrf);
     find(lapacke, "LAPACKE_dorgqr", &routines.dorgqr);
 }
@@ -155,6 +157,13 @@ int la_dsyevr(char job, char range, char triangle, int size, double *a, int a_st
     int info = routines.dsyevr(LA_ROW_MAJOR, job, range, triangle, size, a, a_stride, lower_value,
                                upper_value, lower_index, upper_index, tolerance, found, values,
                                vectors, vectors_stride, support);
+    end();
+    return info;
+}
+
+int la_dpotrf(char triangle, int size, double *a, int a_stride) {
+    begin();
+    int info = routines.dpotrf(LA_ROW_MAJOR, triangle, size, a, a_stride);
     end();
     return info;
 }

@@ -31,6 +31,7 @@ int la_dsyevr(char job, char range, char triangle, int size, double *a, int a_st
               double lower_value, double upper_value, int lower_index, int upper_index,
               double tolerance, int *found, double *values, double *vectors, int vectors_stride,
               int *support);
+int la_dpotrf(char triangle, int size, double *a, int a_stride);
 int la_dgeqrf(int rows, int columns, double *a, int a_stride, double *factors);
 int la_dorgqr(int rows, int columns, int reflectors, double *a, int a_stride,
               const double *factors);
