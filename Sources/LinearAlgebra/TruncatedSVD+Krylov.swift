@@ -92,9 +92,13 @@ struct KrylovSpace {
         let whole = matrix.elements.withFloatSpan { Rows.sumOfSquares($0) }
         let room = min(matrix.rowCount, matrix.columnCount)
         var (energy, gain): (Double?, Double?)
+        // The eigenvectors of the space as it is; nil when it has grown since.
+        var turn: DoubleMatrix?
         for step in 0..<Self.stepCount {
             if step >= leastStepCount - 2 {
-                let found = try ritzValues().prefix(count).reduce(0, +)
+                let (values, vectors) = try ritz()
+                turn = vectors
+                let found = values.prefix(count).reduce(0, +)
                 // Less than a millionth of the whole is rounding.
                 let left = max(whole - found, 1e-3 * whole)
                 let won = energy.map { max(found - $0, 0) / left }
@@ -108,8 +112,10 @@ struct KrylovSpace {
             }
             guard basis.rowCount + block.rowCount <= room else { break }
             try grow()
+            turn = nil
         }
-        return try triplets(count)
+        if let turn { return try triplets(count, turn) }
+        return try triplets(count, ritz().vectors)
     }
 
     /// Adds the block's products with `Mᵀ M`.
@@ -127,14 +133,17 @@ struct KrylovSpace {
         images.append(product(next, matrix, transposes: true))
     }
 
-    /// The eigenvalues of `Mᵀ M` as the space has them, descending: from below.
-    private func ritzValues() throws(LinearAlgebraError) -> [Double] {
-        try DoubleMatrix(product(images, images, transposes: true)).eigenvectors().values
+    /// The eigenvalues of `Mᵀ M` as the space has them, descending and from below, and the eigenvectors in
+    /// the basis, as rows.
+    private func ritz() throws(LinearAlgebraError) -> (values: [Double], vectors: DoubleMatrix) {
+        try DoubleMatrix(product(images, images, transposes: true)).eigenvectors()
     }
 
-    private func triplets(_ count: Int) throws(LinearAlgebraError) -> Triplets {
-        let gram = DoubleMatrix(product(images, images, transposes: true))
-        let leading = try gram.eigenvectors().vectors.matrix.firstRows(count)
+    private func triplets(
+        _ count: Int,
+        _ turn: DoubleMatrix
+    ) throws(LinearAlgebraError) -> Triplets {
+        let leading = turn.matrix.firstRows(count)
         let svd = try Triplets(of: DoubleMatrix(product(leading, images, transposes: false)))
         // M ≈ (images)ᵀ basis = V_i S U_iᵀ basis.
         let right = product(leading, basis, transposes: false)
