@@ -47,17 +47,23 @@ struct LayerSummary {
         let lines = ["", "\(place): the adapter"] + facts.lines + [""] + table.lines()
         result.text += lines.joined(separator: "\n") + "\n"
         result.json["layers"] = .array(layers.map { .object(Self.json($0)) })
-        result.report.append(
-            "The adapter",
-            [
-                .facts(facts),
-                .table(table, caption: "Error of base and adapter, relative to the weights."),
-                .table(worst, caption: "The layers that won least."),
-                .paragraph(
-                    "Squared error of the weights alone does not tell what a method is worth to a model."
-                ),
-            ]
-        )
+        var blocks: [ReportDocument.Block] = [
+            .facts(facts),
+            .table(table, caption: "Error of base and adapter, relative to the weights."),
+        ]
+        if let plot = LayerErrorPlot(errors) { blocks.append(.plot(plot)) }
+        blocks += [
+            .table(worst, caption: "The layers that won least."),
+            .paragraph(
+                "Squared error of the weights alone does not tell what a method is worth to a model."
+            ),
+        ]
+        result.report.append("The adapter", blocks)
+    }
+
+    /// The relative error of base and adapter, layer by layer.
+    private var errors: [(name: String, error: Double)] {
+        layers.map { ($0.module, $0.weightNorm > 0 ? $0.error / $0.weightNorm : 0) }
     }
 
     /// Adds how long it will take.

@@ -132,13 +132,19 @@ import Testing
         }
     }
 
-    @Test func plansWithATimeAndWritesNothing() throws {
+    @Test func plansWithATimeAndReportsWithAPicture() throws {
         try withScratchFolder { scratch in
             let output = scratch.appendingPathComponent("out").path
             let dry = try Tool.succeed(["loftq", source, output, "--dry-run"])
             #expect(dry.output.contains("28 of 38 tensors are to change"))
             #expect(dry.output.contains("for 28 layers"))
             #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+            let report = scratch.appendingPathComponent("report.html")
+            try Tool.succeed(["loftq", source, output, "--report", report.path])
+            let page = try String(contentsOf: report, encoding: .utf8)
+            for words in ["LoftQ of ", "The adapter", "Error by layer", "with adapter", "<svg"] {
+                #expect(page.contains(words), "\(words)")
+            }
         }
     }
 
