@@ -172,7 +172,7 @@ let package = Package(
         ),
         .testTarget(
             name: "QLoRATests",
-            dependencies: ["QLoRA", "Models", "Quant", "TestSupport"]
+            dependencies: ["QLoRA", "Models", "Quant", "LinearAlgebra", "TestSupport"]
         ),
         .testTarget(
             name: "QuantizeToolTests",

@@ -125,7 +125,7 @@ struct KrylovSpace {
         // Once more for what rounding left, and what the first time was nothing but rounding.
         for _ in 0..<2 {
             let shares = product(next, basis, transposes: true)
-            subtract(shares, basis, from: &next)
+            BLAS.addProduct(shares, basis, to: &next, scale: -1, on: workers)
             next = try DoubleMatrix(next).transposed().orthogonalized().q.transposed().matrix
         }
         block = next
@@ -155,46 +155,7 @@ struct KrylovSpace {
     }
 
     private func product(_ a: Matrix, _ b: Matrix, transposes: Bool) -> Matrix {
-        let columns = transposes ? b.rowCount : b.columnCount
-        var result = Matrix(rowCount: a.rowCount, columnCount: columns)
-        multiply(a, b, into: &result, transposes: transposes)
-        return result
-    }
-
-    /// `next -= shares basis`.
-    private func subtract(_ shares: Matrix, _ basis: Matrix, from next: inout Matrix) {
-        multiply(shares, basis, into: &next, transposes: false, scale: -1, accumulates: true)
-    }
-
-    private func multiply(
-        _ a: Matrix,
-        _ b: Matrix,
-        into result: inout Matrix,
-        transposes: Bool,
-        scale: Float = 1,
-        accumulates: Bool = false
-    ) {
-        let shape = ProductShape(
-            rowCount: result.rowCount,
-            columnCount: result.columnCount,
-            innerCount: a.columnCount,
-            transposesB: transposes
-        )
-        a.elements.withFloatSpan { a in
-            b.elements.withFloatSpan { b in
-                result.withMutableElements {
-                    BLAS.multiply(
-                        a,
-                        b,
-                        into: &$0,
-                        shape: shape,
-                        scale: scale,
-                        accumulates: accumulates,
-                        on: workers
-                    )
-                }
-            }
-        }
+        BLAS.product(a, b, transposesB: transposes, on: workers)
     }
 }
 

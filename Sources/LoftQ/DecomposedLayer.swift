@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import QLoRA
 internal import Quant
 
 /// A layer whose weight was split into a base and an adapter, and how near both come to it.
@@ -48,20 +49,16 @@ public struct DecomposedLayer: Sendable, Hashable {
     }
 
     init(
-        _ module: String,
-        rowCount: Int,
-        columnCount: Int,
-        rank: Int,
+        _ target: ModuleSelection.Target,
         weightNorm: Double,
         plainError: Double = 0,
         errors: [Double] = [],
         best: Int = 0,
         verdict: Verdict = .accept
     ) {
-        self.module = module
-        self.rowCount = rowCount
-        self.columnCount = columnCount
-        self.rank = rank
+        module = target.module.name
+        (rowCount, columnCount) = (target.module.shape[0], target.module.shape[1])
+        rank = target.rank
         self.weightNorm = weightNorm
         self.plainError = plainError
         self.errors = errors

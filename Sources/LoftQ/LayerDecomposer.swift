@@ -15,6 +15,7 @@ struct LayerDecomposer: WeightDecomposer {
     let base: Checkpoint?
     let kept: KeptPart
     let sideFile: SideFile
+    let names: Set<Name>
     private let targets: [Name: ModuleSelection.Target]
     private let order: [Name: Int]
     private let stopped = Stopped()
@@ -43,9 +44,9 @@ struct LayerDecomposer: WeightDecomposer {
             order[name] = index
         }
         (self.targets, self.order) = (targets, order)
+        names = Set(targets.keys)
     }
 
-    var names: Set<Name> { Set(targets.keys) }
     var sources: [String] { base.map { [$0.resolvedPath] } ?? [] }
 
     private func target(_ name: Name) -> ModuleSelection.Target {
@@ -79,13 +80,9 @@ struct LayerDecomposer: WeightDecomposer {
         on workers: WorkerPool
     ) throws(CheckpointError) -> Decomposition {
         let target = target(name)
-        try checkShape(weight, target)
         if kept == .quantized, config == nil {
             let layer = DecomposedLayer(
-                target.module.name,
-                rowCount: weight.rowCount,
-                columnCount: weight.columnCount,
-                rank: target.rank,
+                target,
                 weightNorm: weight.norm(on: workers)
             )
             return try decomposition(layer, .floats(weight), fresh(weight, target))
@@ -136,52 +133,48 @@ struct LayerDecomposer: WeightDecomposer {
         _ dtype: FloatDType,
         on workers: WorkerPool
     ) throws(CheckpointError) -> Decomposition {
-        if !stopped.flag.load(ordering: .relaxed) {
-            let result = try loftq(config, target).quantized(weight, recordedAs: dtype, on: workers)
-            let layer = judged(
-                DecomposedLayer(
-                    target.module.name,
-                    rowCount: weight.rowCount,
-                    columnCount: weight.columnCount,
-                    rank: target.rank,
-                    weightNorm: result.weightNorm,
-                    plainError: result.plainError,
-                    errors: result.errors,
-                    best: result.best
-                )
-            )
-            if layer.verdict == .accept {
-                return try decomposition(layer, .quantized(result.quantized), result.adapter)
-            }
-            return try plain(weight, target, config, dtype, layer)
+        guard !stopped.flag.load(ordering: .relaxed) else {
+            return try plain(weight, target, config, dtype, nil, on: workers)
         }
-        let quantized = try weight.quantized(using: config)
-        var residual = weight
-        residual.subtract(quantized, on: workers)
-        let layer = DecomposedLayer(
-            target.module.name,
-            rowCount: weight.rowCount,
-            columnCount: weight.columnCount,
-            rank: target.rank,
-            weightNorm: weight.norm(on: workers),
-            plainError: residual.norm(on: workers),
-            verdict: .stop
+        let result = try loftq(config, target).quantized(weight, recordedAs: dtype, on: workers)
+        let layer = judged(
+            DecomposedLayer(
+                target,
+                weightNorm: result.weightNorm,
+                plainError: result.plainError,
+                errors: result.errors,
+                best: result.best
+            )
         )
-        return try decomposition(
-            layer,
-            .quantized(quantized.recorded(as: dtype)),
-            fresh(weight, target)
-        )
+        guard layer.verdict == .accept else {
+            return try plain(weight, target, config, dtype, layer, on: workers)
+        }
+        return try decomposition(layer, .quantized(result.quantized), result.adapter)
     }
 
+    /// A weight that is quantized as if there were no adapter; nobody was asked about it without a layer.
     private func plain(
         _ weight: Matrix,
         _ target: ModuleSelection.Target,
         _ config: QuantizationConfig,
         _ dtype: FloatDType,
-        _ layer: DecomposedLayer
+        _ judged: DecomposedLayer?,
+        on workers: WorkerPool
     ) throws(CheckpointError) -> Decomposition {
         let quantized = try weight.quantized(using: config).recorded(as: dtype)
+        let layer: DecomposedLayer
+        if let judged {
+            layer = judged
+        } else {
+            var residual = weight
+            residual.subtract(quantized, on: workers)
+            layer = DecomposedLayer(
+                target,
+                weightNorm: weight.norm(on: workers),
+                plainError: residual.norm(on: workers),
+                verdict: .stop
+            )
+        }
         return try decomposition(layer, .quantized(quantized), fresh(weight, target))
     }
 
@@ -196,10 +189,7 @@ struct LayerDecomposer: WeightDecomposer {
             .adapter(for: quantized, of: weight, on: workers)
         let layer = judged(
             DecomposedLayer(
-                target.module.name,
-                rowCount: weight.rowCount,
-                columnCount: weight.columnCount,
-                rank: target.rank,
+                target,
                 weightNorm: weight.norm(on: workers),
                 plainError: plainError,
                 errors: [error]
@@ -235,10 +225,7 @@ struct LayerDecomposer: WeightDecomposer {
         }
         let layer = judged(
             DecomposedLayer(
-                target.module.name,
-                rowCount: weight.rowCount,
-                columnCount: weight.columnCount,
-                rank: target.rank,
+                target,
                 weightNorm: weight.norm(on: workers),
                 errors: [error.norm(on: workers)]
             )
@@ -263,20 +250,6 @@ struct LayerDecomposer: WeightDecomposer {
             generator: &generator
         )
         return LoRAAdapter(a: a, b: b, scaling: target.scaling)
-    }
-
-    private func checkShape(
-        _ weight: Matrix,
-        _ target: ModuleSelection.Target
-    ) throws(CheckpointError) {
-        guard target.module.shape == [weight.rowCount, weight.columnCount] else {
-            throw CheckpointError(
-                .adapterShape,
-                "the original weight has another shape than the quantized one",
-                expected: "\(target.module.shape)",
-                found: "[\(weight.rowCount), \(weight.columnCount)]"
-            )
-        }
     }
 
     private func judged(_ layer: DecomposedLayer) -> DecomposedLayer {

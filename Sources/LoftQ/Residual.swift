@@ -37,26 +37,8 @@ extension Matrix {
 
     /// Subtracts `s B A`.
     mutating func subtract(_ adapter: LoRAAdapter, on workers: WorkerPool) {
-        let shape = ProductShape(
-            rowCount: rowCount,
-            columnCount: columnCount,
-            innerCount: adapter.rank
-        )
-        adapter.a.elements.withFloatSpan { a in
-            adapter.b.elements.withFloatSpan { b in
-                withMutableElements {
-                    BLAS.multiply(
-                        b,
-                        a,
-                        into: &$0,
-                        shape: shape,
-                        scale: -Float(adapter.scaling),
-                        accumulates: true,
-                        on: workers
-                    )
-                }
-            }
-        }
+        let scale = -Float(adapter.scaling)
+        BLAS.addProduct(adapter.b, adapter.a, to: &self, scale: scale, on: workers)
     }
 
     /// The Frobenius norm, summed in Double.

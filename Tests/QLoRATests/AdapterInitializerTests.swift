@@ -1,3 +1,4 @@
+import LinearAlgebra
 import CheckpointIO
 import Foundation
 import Models
@@ -159,7 +160,7 @@ import Testing
                         columnCount: b.shape[1],
                         elements: b.widened
                     )
-                    let projectors = [own, other].map { Factorization.product($0, $0.transposed()) }
+                    let projectors = [own, other].map { BLAS.product($0, $0, transposesB: true) }
                     GoldenTolerance(share: max(share, 1e-3))
                         .check(projectors[0].elements, projectors[1].elements, "\(id) mica")
                 }

@@ -9,27 +9,7 @@ extension LoRAAdapter {
     /// - Parameter workers: the threads.
     /// - Returns: the matrix.
     public func delta(on workers: WorkerPool = .shared()) -> Matrix {
-        var delta = Matrix(rowCount: outputCount, columnCount: inputCount)
-        let shape = ProductShape(
-            rowCount: outputCount,
-            columnCount: inputCount,
-            innerCount: rank
-        )
-        a.elements.withFloatSpan { a in
-            b.elements.withFloatSpan { b in
-                delta.withMutableElements {
-                    BLAS.multiply(
-                        b,
-                        a,
-                        into: &$0,
-                        shape: shape,
-                        scale: Float(scaling),
-                        on: workers
-                    )
-                }
-            }
-        }
-        return delta
+        BLAS.product(b, a, scale: Float(scaling), on: workers)
     }
 }
 

@@ -44,25 +44,4 @@ enum Factorization {
     static func orthogonal(_ matrix: Matrix) throws(CheckpointError) -> Matrix {
         try leadingQR(matrix, matrix.columnCount).b
     }
-
-    static func product(_ a: Matrix, _ b: Matrix) -> Matrix {
-        var result = Matrix(rowCount: a.rowCount, columnCount: b.columnCount)
-        a.elements.withFloatSpan { left in
-            b.elements.withFloatSpan { right in
-                result.withMutableElements {
-                    BLAS.multiply(
-                        left,
-                        right,
-                        into: &$0,
-                        shape: ProductShape(
-                            rowCount: a.rowCount,
-                            columnCount: b.columnCount,
-                            innerCount: a.columnCount
-                        )
-                    )
-                }
-            }
-        }
-        return result
-    }
 }

@@ -1,4 +1,5 @@
 public import CheckpointIO
+internal import LinearAlgebra
 public import Models
 public import Tensors
 
@@ -83,8 +84,8 @@ public struct RandomInitializer: AdapterInitializer {
         let left = generator.normal(inputs, half, deviation: 0.1)
         let right = generator.normal(outputs, half, deviation: 0.1)
         return (
-            Factorization.product(left, rows(from: 0)).transposed(),
-            Factorization.product(right, rows(from: 1))
+            BLAS.product(left, rows(from: 0)).transposed(),
+            BLAS.product(right, rows(from: 1))
         )
     }
 }
