@@ -165,7 +165,10 @@ let package = Package(
             dependencies: ["LinearAlgebra", "Machine", "Tensors", "TestSupport"]
         ),
         .testTarget(name: "TextTests", dependencies: ["Text"]),
-        .testTarget(name: "ModelsTests", dependencies: ["Models", "Quant", "TestSupport"]),
+        .testTarget(
+            name: "ModelsTests",
+            dependencies: ["Models", "Quant", "CheckpointIO", "Machine", "Tensors", "TestSupport"]
+        ),
         .testTarget(
             name: "LoftQTests",
             dependencies: ["LoftQ", "QLoRA", "Quant", "Tensors", "CheckpointIO", "TestSupport"]

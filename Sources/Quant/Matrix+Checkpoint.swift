@@ -14,7 +14,7 @@ extension Matrix {
             throw CheckpointError(.modelTensorMissing, "there is no such tensor", tensor: name)
         }
         let shape = view.description.shape
-        guard shape.count == 2, let stored = StoredFloats(view) else {
+        guard shape.count == 2, let elements = try view.floats() else {
             throw CheckpointError(
                 .quantUnsupported,
                 "not a matrix of floats",
@@ -22,13 +22,6 @@ extension Matrix {
                 tensor: name,
                 found: "\(view.storedType) \(shape)"
             )
-        }
-        let source: any FloatSource =
-            stored.dtype == .float32 ? stored : RoundedFloats(stored, to: .float32)
-        var elements = [Float](repeating: 0, count: view.description.elementCount)
-        try elements.withMutableFloatBytes {
-            (bytes: inout MutableRawSpan) throws(CheckpointError) in
-            try source.read(0..<view.description.elementCount, into: &bytes)
         }
         self.init(rowCount: shape[0], columnCount: shape[1], elements: elements)
     }
@@ -42,5 +35,20 @@ extension Matrix {
             TensorDescription(name: name, dtype: .float32, shape: [rowCount, columnCount]),
             elements.littleEndianBytes
         )
+    }
+}
+
+extension TensorView {
+    /// Reads all elements, widened to float32; nil if they are no floats.
+    package func floats() throws(CheckpointError) -> [Float]? {
+        guard let stored = StoredFloats(self) else { return nil }
+        let source: any FloatSource =
+            stored.dtype == .float32 ? stored : RoundedFloats(stored, to: .float32)
+        var elements = [Float](repeating: 0, count: description.elementCount)
+        try elements.withMutableFloatBytes {
+            (bytes: inout MutableRawSpan) throws(CheckpointError) in
+            try source.read(0..<description.elementCount, into: &bytes)
+        }
+        return elements
     }
 }

@@ -9,6 +9,7 @@
 #include "qk_error_sums.h"
 #include "qk_features.h"
 #include "qk_multiply.h"
+#include "qk_multiply_dense.h"
 #include "qk_multiply_transposed.h"
 #include "qk_pack_rows.h"
 #include "qk_peak_rate.h"
@@ -16,6 +17,7 @@
 #include "qk_quantize_8bit.h"
 #include "qk_quantize_int8_rows.h"
 #include "qk_scale_search_4bit.h"
+#include "qk_transformer.h"
 #include "qk_types.h"
 
 #endif

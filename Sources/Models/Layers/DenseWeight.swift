@@ -7,8 +7,8 @@ public import Tensors
 
 /// A dense weight `[N, K]` in float32, bfloat16 or float16.
 ///
-/// 16-bit elements stay so in memory; a product widens them, exactly, for as long as it runs. Every
-/// compute mode multiplies in float32: OpenBLAS has nothing faster.
+/// 16-bit elements stay so in memory; products widen them, exactly, in registers. Every compute mode
+/// multiplies in float32.
 public final class DenseWeight: LinearWeight {
     /// `N`, the outputs.
     public let rowCount: Int
@@ -63,6 +63,23 @@ public final class DenseWeight: LinearWeight {
         on workers: WorkerPool = .shared()
     ) throws(CheckpointError) {
         let rows = columnCount == 0 ? y.count / max(rowCount, 1) : x.count / columnCount
+        if dtype != .float32, !isTransposed, columnCount > 0 {
+            var options = ProductOptions()
+            options.bias = bias
+            options.accumulates = accumulates
+            narrowElements.withRawSpan { weight in
+                MultiplyDenseKernel.selected.multiply(
+                    x,
+                    with: weight,
+                    as: dtype.element,
+                    innerCount: columnCount,
+                    into: &y,
+                    options: options,
+                    on: workers
+                )
+            }
+            return
+        }
         withFloats { weight in
             BLAS.multiply(
                 x,

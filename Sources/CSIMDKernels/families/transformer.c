@@ -1,0 +1,4 @@
+#include "qk_transformer.h"
+
+#define QK_FAMILY transformer
+#include "family.h"

@@ -1,0 +1,143 @@
+// Attention of qk_transformer.h; after transformer_loop.h.
+
+/// Rows of scores that are computed at once: twelve vectors of them.
+enum { SCORE_ROWS = 12 * LANES / QK_KEY_BLOCK, BLOCK_VECTORS = QK_KEY_BLOCK / LANES };
+
+INLINE_LANES const float *query_row(const qk_attention *a, size_t row) {
+    return a->q + row / a->heads * a->q_stride + row % a->heads * a->d;
+}
+
+INLINE_LANES float *output_row(const qk_attention *a, size_t row) {
+    return a->out + row / a->heads * a->q_stride + row % a->heads * a->d;
+}
+
+/// scores[row][0 ..< QK_KEY_BLOCK] = q[row] · k of a block, for `count` <= SCORE_ROWS rows.
+INLINE_LANES void score_block(const qk_attention *a, size_t first, const int count, const float *k,
+                              float *scores) {
+    vec sums[SCORE_ROWS][BLOCK_VECTORS] = {};
+    const float *q[SCORE_ROWS];
+    for (int row = 0; row < count; row++)
+        q[row] = query_row(a, first + row);
+    for (size_t i = 0; i < a->d; i++, k += QK_KEY_BLOCK)
+        for (int part = 0; part < BLOCK_VECTORS; part++) {
+            vec keys = load_lanes(k + part * LANES);
+            for (int row = 0; row < count; row++)
+                sums[row][part] += q[row][i] * keys;
+        }
+    for (int row = 0; row < count; row++)
+        for (int part = 0; part < BLOCK_VECTORS; part++)
+            store_lanes(scores + row * QK_KEYS_AT_ONCE + part * LANES, sums[row][part] * a->scale);
+}
+
+TARGET static void score_rows(const qk_attention *a, size_t rows, size_t first_key, size_t blocks,
+                              float *scores) {
+    for (size_t block = 0; block < blocks; block++) {
+        const float *k = a->k + (first_key / QK_KEY_BLOCK + block) * a->k_stride;
+        float *out = scores + block * QK_KEY_BLOCK;
+        size_t row = 0;
+        for (; row + SCORE_ROWS <= rows; row += SCORE_ROWS)
+            score_block(a, row, SCORE_ROWS, k, out + row * QK_KEYS_AT_ONCE);
+        for (; row + 3 <= rows; row += 3)
+            score_block(a, row, 3, k, out + row * QK_KEYS_AT_ONCE);
+        for (; row < rows; row++)
+            score_block(a, row, 1, k, out + row * QK_KEYS_AT_ONCE);
+    }
+}
+
+/// out[row][i ..< i + parts · LANES] += Σ p[row][t] v[t][i ...], for `count` rows.
+INLINE_LANES void add_values(const qk_attention *a, size_t first, const int count, size_t i,
+                             const int parts, size_t first_key, size_t keys, const float *p) {
+    vec sums[3][4];
+    for (int row = 0; row < count; row++)
+        for (int part = 0; part < parts; part++)
+            sums[row][part] = load_lanes(output_row(a, first + row) + i + part * LANES);
+    for (size_t t = 0; t < keys; t++) {
+        const float *v = a->v + (first_key + t) * a->v_stride + i;
+        for (int part = 0; part < parts; part++) {
+            vec values = load_lanes(v + part * LANES);
+            for (int row = 0; row < count; row++)
+                sums[row][part] += p[row * QK_KEYS_AT_ONCE + t] * values;
+        }
+    }
+    for (int row = 0; row < count; row++)
+        for (int part = 0; part < parts; part++)
+            store_lanes(output_row(a, first + row) + i + part * LANES, sums[row][part]);
+}
+
+INLINE_LANES void add_values_of_rows(const qk_attention *a, size_t first, const int count,
+                                     size_t first_key, size_t keys, const float *p) {
+    size_t i = 0;
+    for (; i + 4 * LANES <= a->d; i += 4 * LANES)
+        add_values(a, first, count, i, 4, first_key, keys, p);
+    for (; i + LANES <= a->d; i += LANES)
+        add_values(a, first, count, i, 1, first_key, keys, p);
+    for (; i < a->d; i++)
+        for (int row = 0; row < count; row++) {
+            float *sum = output_row(a, first + row) + i;
+            for (size_t t = 0; t < keys; t++)
+                *sum += p[row * QK_KEYS_AT_ONCE + t] * a->v[(first_key + t) * a->v_stride + i];
+        }
+}
+
+/// Turns the scores of a row into weights of values: those of tokens that it does not see are 0. What
+/// the row has summed up is scaled to the new maximum.
+TARGET static void weigh_row(const qk_attention *a, size_t row, size_t first_key, float *scores,
+                             float *maximum_so_far, float *sum_so_far) {
+    size_t position = a->position + row / a->heads;
+    size_t start = a->window && position + 1 > a->window ? position + 1 - a->window : 0;
+    size_t from = start > first_key ? start - first_key : 0;
+    size_t to = position + 1 > first_key ? position + 1 - first_key : 0;
+    from = from < QK_KEYS_AT_ONCE ? from : QK_KEYS_AT_ONCE;
+    to = to < QK_KEYS_AT_ONCE ? to : QK_KEYS_AT_ONCE;
+    for (size_t t = 0; t < (from < to ? from : QK_KEYS_AT_ONCE); t++)
+        scores[t] = 0;
+    for (size_t t = to; t < QK_KEYS_AT_ONCE; t++)
+        scores[t] = 0;
+    if (from >= to)
+        return;
+    float largest = maximum(scores + from, to - from);
+    largest = largest > *maximum_so_far ? largest : *maximum_so_far;
+    float sum = (float)exponentials(scores + from, to - from, largest);
+    float decay = expf(*maximum_so_far - largest);
+    if (decay != 1) {
+        float *out = output_row(a, row);
+        for (size_t i = 0; i < a->d; i++)
+            out[i] *= decay;
+    }
+    *sum_so_far = *sum_so_far * decay + sum;
+    *maximum_so_far = largest;
+}
+
+TARGET static void attend(const qk_attention *a) {
+    size_t rows = a->queries * a->heads;
+    float *scores = a->scratch;
+    float *maxima = scores + rows * QK_KEYS_AT_ONCE, *sums = maxima + rows;
+    for (size_t row = 0; row < rows; row++) {
+        maxima[row] = -INFINITY;
+        sums[row] = 0;
+        memset(output_row(a, row), 0, a->d * sizeof(float));
+    }
+    size_t end = a->position + a->queries;
+    size_t start = a->window && a->position + 1 > a->window ? a->position + 1 - a->window : 0;
+    start -= start % QK_KEYS_AT_ONCE;
+    for (size_t key = start; key < end; key += QK_KEYS_AT_ONCE) {
+        size_t keys = end - key < QK_KEYS_AT_ONCE ? end - key : QK_KEYS_AT_ONCE;
+        score_rows(a, rows, key, (keys + QK_KEY_BLOCK - 1) / QK_KEY_BLOCK, scores);
+        for (size_t row = 0; row < rows; row++)
+            weigh_row(a, row, key, scores + row * QK_KEYS_AT_ONCE, maxima + row, sums + row);
+        size_t row = 0;
+        for (; row + 3 <= rows; row += 3)
+            add_values_of_rows(a, row, 3, key, keys, scores + row * QK_KEYS_AT_ONCE);
+        for (; row < rows; row++)
+            add_values_of_rows(a, row, 1, key, keys, scores + row * QK_KEYS_AT_ONCE);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        float *out = output_row(a, row);
+        for (size_t i = 0; i < a->d; i++)
+            out[i] /= sums[row];
+    }
+}
+
+static const qk_transformer_functions functions = {
+    rms_norm, rotate, gate_silu, attend, maximum, exponentials,
+};

@@ -1,0 +1,8 @@
+#define LANES 4
+#define TARGET
+#include "vector_lanes.h"
+#include "exponential_lanes.h"
+#include "transformer_loop.h"
+#include "attention_loop.h"
+
+const qk_transformer_functions *qk_transformer_generic(void) { return &functions; }

@@ -1,0 +1,144 @@
+internal import CheckpointIO
+internal import Machine
+internal import SIMDKernels
+
+/// Tokens that follow what a cache holds.
+public struct SequenceChunk {
+    /// The tokens, at least one.
+    public let tokens: [Int]
+    /// What came before them; receives them.
+    public let cache: KeyValueCache
+
+    /// Makes a chunk.
+    /// - Precondition: there is a token.
+    public init(_ tokens: [Int], following cache: KeyValueCache) {
+        precondition(!tokens.isEmpty, "a chunk without tokens")
+        self.tokens = tokens
+        self.cache = cache
+    }
+}
+
+/// What the layers of a decoder share while some tokens pass through them.
+struct DecoderPass {
+    /// The tokens, sequence by sequence; rows of activations follow their order.
+    let chunks: [SequenceChunk]
+    let rotary: RotaryEmbedding
+    /// For each row that of its position.
+    let angles: RotaryEmbedding.Angles
+    let mode: ComputeMode
+    let workers: WorkerPool
+
+    init(
+        _ chunks: [SequenceChunk],
+        _ rotary: RotaryEmbedding,
+        mode: ComputeMode,
+        workers: WorkerPool
+    ) {
+        self.chunks = chunks
+        self.rotary = rotary
+        self.mode = mode
+        self.workers = workers
+        angles = rotary.angles(
+            of: chunks.flatMap { $0.cache.count..<$0.cache.count + $0.tokens.count }
+        )
+    }
+
+    /// Runs a linear layer.
+    func run(
+        _ layer: any LinearLayer,
+        _ x: [Float],
+        into y: inout [Float],
+        _ workspace: inout LayerWorkspace
+    ) throws(CheckpointError) {
+        try x.withFloatSpan { (x) throws(CheckpointError) in
+            try y.withMutableFloatSpan { (y) throws(CheckpointError) in
+                try layer.forward(x, into: &y, mode: mode, workspace: &workspace, on: workers)
+            }
+        }
+    }
+
+    private static let elementsOfTile = 1 << 14
+
+    /// Adds activations to those that pass by.
+    func add(_ x: [Float], to y: inout [Float]) {
+        let tile = Self.elementsOfTile
+        y.withMutableFloatSpan { y in
+            workers.perform(writing: &y, every: tile) { index, _, part in
+                unsafe part.withUnsafeMutableBufferPointer { part in
+                    unsafe x[index * tile..<index * tile + part.count].withUnsafeBufferPointer {
+                        for place in part.indices { unsafe part[place] += $0[place] }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Computes `gate = silu(gate) ⊙ up`.
+    func applyGate(_ gate: inout [Float], up: [Float]) {
+        let tile = Self.elementsOfTile
+        gate.withMutableFloatSpan { gate in
+            up.withFloatSpan { up in
+                workers.perform(writing: &gate, every: tile) { index, _, part in
+                    let own = up.extracting(index * tile..<index * tile + part.count)
+                    TransformerKernel.selected.gateSiLU(&part, up: own)
+                }
+            }
+        }
+    }
+}
+
+/// Scratch memory of a decoder, kept by whoever runs it.
+struct DecoderBuffers: ~Copyable {
+    var layers: LayerWorkspace
+    var normalized: [Float] = []
+    var queries: [Float] = []
+    var keys: [Float] = []
+    var values: [Float] = []
+    var attended: [Float] = []
+    var gate: [Float] = []
+    var up: [Float] = []
+    private var scratch: [Float] = []
+
+    init() throws(CheckpointError) {
+        layers = try LayerWorkspace()
+    }
+
+    /// Makes room for so many tokens of a model.
+    mutating func prepare(_ tokens: Int, _ config: ModelConfig) {
+        let queryWidth = config.headCount * config.headDimension
+        let keyWidth = config.keyValueHeadCount * config.headDimension
+        Self.resize(&normalized, tokens * config.hiddenSize)
+        Self.resize(&queries, tokens * queryWidth)
+        Self.resize(&attended, tokens * queryWidth)
+        Self.resize(&keys, tokens * keyWidth)
+        Self.resize(&values, tokens * keyWidth)
+        Self.resize(&gate, tokens * config.intermediateSize)
+        Self.resize(&up, tokens * config.intermediateSize)
+    }
+
+    /// Makes room for the scores of attention.
+    mutating func prepareScratch(_ count: Int) {
+        if scratch.count < count { Self.resize(&scratch, count) }
+    }
+
+    static func resize(_ buffer: inout [Float], _ count: Int) {
+        if buffer.count > count {
+            buffer.removeLast(buffer.count - count)
+        } else if buffer.count < count {
+            buffer.append(contentsOf: repeatElement(0, count: count - buffer.count))
+        }
+    }
+
+    /// Calls `body` with some queries, the outputs of attention that belong to them, and scores.
+    mutating func withQueriesAndOutputs(
+        _ range: Range<Int>,
+        _ body: (Span<Float>, inout MutableSpan<Float>, inout [Float]) -> Void
+    ) {
+        queries.withFloatSpan { queries in
+            attended.withMutableFloatSpan { attended in
+                var outputs = attended._mutatingExtracting(range)
+                body(queries.extracting(range), &outputs, &scratch)
+            }
+        }
+    }
+}

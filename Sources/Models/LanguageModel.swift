@@ -1,0 +1,111 @@
+public import CheckpointIO
+public import Machine
+public import SIMDKernels
+public import Tensors
+
+/// A decoder that tells the next token: Llama, Mistral, Qwen2, Qwen3.
+///
+/// A value: copies share the weights, and a copy with adapters in its layers leaves the original as
+/// it is. Running it changes nothing in it; what it has seen stands in caches.
+///
+/// ```swift
+/// let model = try LanguageModel(at: "SmolLM2-135M-nf4")
+/// let logits = try model.logits(of: [1, 4093, 198])
+/// ```
+public struct LanguageModel: Sendable {
+    /// The validated `config.json`.
+    public let config: ModelConfig
+    /// The rows of tokens.
+    public internal(set) var embedding: any EmbeddingLayer
+    /// The layers, from the embedding up.
+    public internal(set) var layers: [DecoderLayer]
+    /// Before the head.
+    public internal(set) var finalNorm: RMSNorm
+    /// Turns activations into logits.
+    public internal(set) var head: any LinearLayer
+    let settings: DecoderSettings
+    /// What begins the names of the layers: `model.`, or nothing in checkpoints of a bare decoder.
+    let prefix: String
+    /// What is odd about its checkpoint, but does not keep it from being run.
+    public let warnings: [CheckpointWarning]
+
+    init(
+        config: ModelConfig,
+        settings: DecoderSettings,
+        prefix: String,
+        embedding: any EmbeddingLayer,
+        layers: [DecoderLayer],
+        finalNorm: RMSNorm,
+        head: any LinearLayer,
+        warnings: [CheckpointWarning]
+    ) {
+        self.config = config
+        self.settings = settings
+        self.prefix = prefix
+        self.embedding = embedding
+        self.layers = layers
+        self.finalNorm = finalNorm
+        self.head = head
+        self.warnings = warnings
+    }
+
+    /// The tokens it has logits for.
+    public var vocabularySize: Int { head.outputCount }
+    /// The longest sequence it was made for, if its configuration says so.
+    public var contextLength: Int? { config.contextLength }
+
+    /// Makes an empty cache for a sequence.
+    /// - Parameters:
+    ///   - tokens: how many are expected; more fit, too.
+    ///   - budget: what the memory is counted against.
+    /// - Returns: the cache; it grows by itself.
+    /// - Throws: `limit.memory`.
+    public func makeCache(
+        reserving tokens: Int = 0,
+        budget: MemoryBudget? = nil
+    ) throws(CheckpointError) -> KeyValueCache {
+        let cache = KeyValueCache(
+            layerCount: layers.count,
+            width: config.keyValueHeadCount * config.headDimension,
+            budget: budget
+        )
+        try cache.reserve(tokens)
+        return cache
+    }
+
+    /// Returns the logits of the tokens that may follow each one.
+    /// - Parameters:
+    ///   - tokens: a sequence from its beginning, at least one.
+    ///   - mode: how operands of products are rounded.
+    ///   - workers: the threads; the result has the same bits for any number of them.
+    /// - Returns: `[tokens, vocabulary]`.
+    /// - Throws: `limit.memory`.
+    /// - Precondition: every token has a row.
+    public func logits(
+        of tokens: [Int],
+        mode: ComputeMode = .bfloat16,
+        on workers: WorkerPool = .shared()
+    ) throws(CheckpointError) -> Matrix {
+        var run = try ModelRun(self, mode: mode, on: workers)
+        try run.feed([SequenceChunk(tokens, following: makeCache(reserving: tokens.count))])
+        return try run.logits(0..<tokens.count)
+    }
+
+    /// Replaces linear layers by what is put in their place: themselves with adapters around them.
+    /// - Parameter body: receives the layer's name, as `model.layers.0.self_attn.q_proj`, and the
+    ///   layer.
+    /// - Throws: what the body throws.
+    package mutating func mapLinearLayers(
+        _ body: (String, any LinearLayer) throws(CheckpointError) -> any LinearLayer
+    ) throws(CheckpointError) {
+        for index in layers.indices {
+            for (name, path) in DecoderLayer.linearLayers {
+                layers[index][keyPath: path] = try body(
+                    "\(prefix)layers.\(index).\(name)",
+                    layers[index][keyPath: path]
+                )
+            }
+        }
+        head = try body("lm_head", head)
+    }
+}

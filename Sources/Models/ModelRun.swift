@@ -1,0 +1,94 @@
+public import CheckpointIO
+public import Machine
+public import SIMDKernels
+public import Tensors
+
+/// A model at work: its scratch memory, and the activations of the tokens that passed last.
+public struct ModelRun: ~Copyable {
+    /// The model.
+    public let model: LanguageModel
+    /// How operands of products are rounded.
+    public let mode: ComputeMode
+    private let workers: WorkerPool
+    private var buffers: DecoderBuffers
+    private var hidden: [Float] = []
+
+    /// Prepares to run a model.
+    /// - Parameters:
+    ///   - model: what to run.
+    ///   - mode: how operands of products are rounded.
+    ///   - workers: the threads; results have the same bits for any number of them.
+    /// - Throws: `limit.memory`.
+    public init(
+        _ model: LanguageModel,
+        mode: ComputeMode = .bfloat16,
+        on workers: WorkerPool = .shared()
+    ) throws(CheckpointError) {
+        self.model = model
+        self.mode = mode
+        self.workers = workers
+        buffers = try DecoderBuffers()
+    }
+
+    /// Passes tokens through all layers and adds them to their caches.
+    /// - Parameter chunks: of different sequences, each with a cache of its own.
+    /// - Throws: `limit.memory`; the caches count the tokens then only if all layers were done.
+    /// - Precondition: every token has a row in the embedding.
+    public mutating func feed(_ chunks: [SequenceChunk]) throws(CheckpointError) {
+        let tokens = chunks.flatMap(\.tokens)
+        for chunk in chunks { try chunk.cache.reserve(chunk.cache.count + chunk.tokens.count) }
+        let pass = DecoderPass(chunks, model.settings.rotary, mode: mode, workers: workers)
+        buffers.prepare(tokens.count, model.config)
+        buffers.prepareScratch(
+            model.layers.reduce(0) { max($0, $1.attention.scratchCount) } * workers.threadCount
+        )
+        DecoderBuffers.resize(&hidden, tokens.count * model.config.hiddenSize)
+        hidden.withMutableFloatSpan { model.embedding.forward(tokens[...], into: &$0) }
+        for (index, layer) in model.layers.enumerated() {
+            try layer.forward(&hidden, pass, index: index, &buffers)
+        }
+        for chunk in chunks { chunk.cache.count += chunk.tokens.count }
+    }
+
+    /// Returns logits of some of the tokens that passed last.
+    /// - Parameter rows: counted over all chunks.
+    /// - Returns: `[rows, vocabulary]`.
+    /// - Throws: `limit.memory`.
+    public mutating func logits(_ rows: Range<Int>) throws(CheckpointError) -> Matrix {
+        var logits = [Float](repeating: 0, count: rows.count * model.vocabularySize)
+        try computeLogits(Array(rows), into: &logits)
+        return Matrix(rowCount: rows.count, columnCount: model.vocabularySize, elements: logits)
+    }
+
+    /// Computes logits of some of the tokens that passed last.
+    /// - Parameters:
+    ///   - rows: counted over all chunks.
+    ///   - logits: receives a row of the vocabulary for each; its length is set.
+    /// - Throws: `limit.memory`.
+    public mutating func computeLogits(
+        _ rows: [Int],
+        into logits: inout [Float]
+    ) throws(CheckpointError) {
+        let width = model.config.hiddenSize
+        DecoderBuffers.resize(&logits, rows.count * model.vocabularySize)
+        var selected = buffers.layers.take(rows.count * width)
+        for (place, row) in rows.enumerated() {
+            for column in 0..<width {
+                selected[place * width + column] = hidden[row * width + column]
+            }
+        }
+        try selected.withMutableFloatSpan { (selected) throws(CheckpointError) in
+            model.finalNorm.apply(to: &selected, on: workers)
+            try logits.withMutableFloatSpan { (logits) throws(CheckpointError) in
+                try model.head.forward(
+                    selected.span,
+                    into: &logits,
+                    mode: mode,
+                    workspace: &buffers.layers,
+                    on: workers
+                )
+            }
+        }
+        buffers.layers.giveBack(selected)
+    }
+}
