@@ -10,6 +10,13 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Debian's file for it defines a macro that this tool refuses, and is not needed.
+#if os(Linux)
+let utf8procPkgConfig: String? = nil
+#else
+let utf8procPkgConfig: String? = "libutf8proc"
+#endif
+
 let package = Package(
     name: "swift-qlora",
     platforms: [.macOS(.v15)],
@@ -18,6 +25,7 @@ let package = Package(
         .library(name: "CheckpointIO", targets: ["CheckpointIO"]),
         .library(name: "Quant", targets: ["Quant"]),
         .library(name: "Models", targets: ["Models"]),
+        .library(name: "Text", targets: ["Text"]),
         .library(name: "QLoRA", targets: ["QLoRA"]),
         .library(name: "LoftQ", targets: ["LoftQ"]),
         .library(name: "KernelBenchmarks", targets: ["KernelBenchmarks"]),
@@ -94,7 +102,16 @@ let package = Package(
             pkgConfig: "libpcre2-8",
             providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]
         ),
-        .target(name: "Text", dependencies: ["CPCRE2"], swiftSettings: swiftSettings),
+        .systemLibrary(
+            name: "CUTF8Proc",
+            pkgConfig: utf8procPkgConfig,
+            providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]
+        ),
+        .target(
+            name: "Text",
+            dependencies: ["CPCRE2", "CUTF8Proc", "CheckpointIO"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "QLoRA",
             dependencies: [
@@ -164,7 +181,10 @@ let package = Package(
             name: "LinearAlgebraTests",
             dependencies: ["LinearAlgebra", "Machine", "Tensors", "TestSupport"]
         ),
-        .testTarget(name: "TextTests", dependencies: ["Text"]),
+        .testTarget(
+            name: "TextTests",
+            dependencies: ["Text", "CheckpointIO", "TestSupport"]
+        ),
         .testTarget(
             name: "ModelsTests",
             dependencies: ["Models", "Quant", "CheckpointIO", "Machine", "Tensors", "TestSupport"]

@@ -63,7 +63,7 @@ need_swift() {
 # are loaded at run time; of the variants of OpenBLAS the one that several threads may call at once.
 install_for_building() {
     need_swift
-    install_packages "git g++ libzstd-dev libssl-dev libopenblas0-pthread liblapacke libpcre2-dev pkg-config" "zstd openblas lapack pcre2 pkg-config"
+    install_packages "git g++ libzstd-dev libssl-dev libopenblas0-pthread liblapacke libpcre2-dev libutf8proc-dev pkg-config" "zstd openblas lapack pcre2 utf8proc pkg-config"
 }
 
 # Puts the path of the release tool into $quantize.

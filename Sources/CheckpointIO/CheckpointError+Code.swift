@@ -133,6 +133,16 @@ extension CheckpointError {
         case tokenizerVocab = "tokenizer.vocab"
         case tokenizerMerge = "tokenizer.merge"
         case tokenizerUnsupported = "tokenizer.unsupported"
+        /// An added token is empty, or two texts share a number.
+        case tokenizerAddedToken = "tokenizer.addedToken"
+        /// A pattern does not compile, or a match takes too many steps.
+        case tokenizerPattern = "tokenizer.pattern"
+        /// A template names a special token that there is not.
+        case tokenizerTemplate = "tokenizer.template"
+        /// A model's folder has no tokenizer.
+        case tokenizerMissing = "tokenizer.missing"
+        /// A text is not UTF-8.
+        case textEncoding = "text.encoding"
         // Adapters
         /// A tensor belongs to nothing that the configuration announces.
         case adapterTensorUnused = "adapter.tensorUnused"

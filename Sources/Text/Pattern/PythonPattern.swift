@@ -41,7 +41,7 @@ public final class PythonPattern: Sendable {
             )
         }
         guard let compiled = unsafe compiled else {
-            throw Failure(message: Self.message(error), offset: offset)
+            throw Failure(message: PatternText.message(error), offset: offset)
         }
         self.text = text
         unsafe code = compiled
@@ -85,21 +85,13 @@ public final class PythonPattern: Sendable {
         }
         if count == PCRE2_ERROR_NOMATCH { return nil }
         guard count > 0, let places = unsafe pcre2_get_ovector_pointer_8(data) else {
-            throw Failure(message: Self.message(count), offset: 0)
+            throw Failure(message: PatternText.message(count), offset: 0)
         }
         return (0..<Int(count)).map { group in
             let (start, end) = unsafe (places[2 * group], places[2 * group + 1])
             // A group that took no part has no place.
             return start <= end && end <= bytes.count ? start..<end : 0..<0
         }
-    }
-
-    private static func message(_ code: Int32) -> String {
-        var buffer = [UInt8](repeating: 0, count: 256)
-        let count = unsafe buffer.withUnsafeMutableBufferPointer { buffer in
-            unsafe pcre2_get_error_message_8(code, buffer.baseAddress, buffer.count)
-        }
-        return String(decoding: buffer.prefix(Int(max(count, 0))), as: UTF8.self)
     }
 
     /// Returns text as a pattern that matches it and nothing else, as `re.escape` does.

@@ -1,0 +1,2 @@
+// The normal forms of Unicode.
+#include <utf8proc.h>
