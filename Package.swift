@@ -88,6 +88,7 @@ let package = Package(
         .target(
             name: "Models",
             dependencies: [
+                "Text",
                 "Quant",
                 "LinearAlgebra",
                 "SIMDKernels",
@@ -144,6 +145,8 @@ let package = Package(
                 "LayerBenchmarks",
                 "LoftQ",
                 "QLoRA",
+                "Models",
+                "Text",
                 "Quant",
                 "CheckpointIO",
                 "Machine",

@@ -76,6 +76,8 @@ extension CheckpointError {
         case modelKept = "model.kept"
         /// The result is one that other programs do not open as it is.
         case modelForeign = "model.foreign"
+        /// A text is longer than the model's context.
+        case modelContext = "model.context"
         // Quantized tensors
         case quantState = "quant.state"
         case quantShape = "quant.shape"

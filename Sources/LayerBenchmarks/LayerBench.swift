@@ -21,7 +21,7 @@ struct LayerBench {
     init(_ task: LayerBenchmark.Task, _ way: LayerBenchmark.Way) throws {
         self.task = task
         self.way = way
-        var generator = CounterGenerator(seed: 7)
+        var generator = SplitMix64(seed: 7)
         func random(_ rows: Int, _ columns: Int) -> Matrix {
             Matrix(
                 rowCount: rows,

@@ -69,16 +69,10 @@ struct KrylovSpace {
     /// Uniform numbers, which are as good as normal ones here.
     static func random(_ rowCount: Int, _ columnCount: Int, seed: UInt64) -> Matrix {
         var block = Matrix(rowCount: rowCount, columnCount: columnCount)
-        var state = seed
+        var generator = SplitMix64(seed: seed)
         block.withMutableElements { elements in
             for index in elements.indices {
-                // SplitMix64 (Steele, Lea and Flood 2014).
-                state &+= 0x9E37_79B9_7F4A_7C15
-                var word = state
-                word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-                word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-                word ^= word >> 31
-                elements[index] = Float(word >> 40) * 0x1p-23 - 1
+                elements[index] = Float(generator.next() >> 40) * 0x1p-23 - 1
             }
         }
         return block

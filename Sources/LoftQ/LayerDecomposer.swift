@@ -207,7 +207,7 @@ struct LayerDecomposer: WeightDecomposer {
         on workers: WorkerPool
     ) throws(CheckpointError) -> Decomposition {
         let initializer: any AdapterInitializer = method == .olora ? OLoRA() : PiSSA()
-        var generator = CounterGenerator(seed: options.seed)
+        var generator = SplitMix64(seed: options.seed)
         let (a, b) = try initializer.factors(
             of: DenseWeight(weight),
             rank: target.rank,
@@ -242,7 +242,7 @@ struct LayerDecomposer: WeightDecomposer {
         _ target: ModuleSelection.Target
     ) throws(CheckpointError) -> LoRAAdapter {
         let index = order[Name(target.module.name + ".weight")] ?? 0
-        var generator = CounterGenerator(seed: options.seed &+ UInt64(index))
+        var generator = SplitMix64(seed: options.seed &+ UInt64(index))
         let (a, b) = try RandomInitializer(.kaiming).factors(
             of: DenseWeight(weight),
             rank: target.rank,

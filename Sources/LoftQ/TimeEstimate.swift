@@ -35,7 +35,7 @@ struct TimeEstimate {
     }
 
     private func secondsPerElement(_ rank: Int) throws(CheckpointError) -> Double {
-        var generator = CounterGenerator(seed: 1)
+        var generator = SplitMix64(seed: 1)
         let elements = (0..<Self.side * Self.side).map { _ in
             // A sum of uniform numbers will do.
             Float(generator.next() >> 44) - Float(generator.next() >> 44)

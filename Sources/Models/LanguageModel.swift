@@ -86,7 +86,7 @@ public struct LanguageModel: Sendable {
         mode: ComputeMode = .bfloat16,
         on workers: WorkerPool = .shared()
     ) throws(CheckpointError) -> Matrix {
-        var run = try ModelRun(self, mode: mode, on: workers)
+        var run = try DecoderRun(self, mode: mode, on: workers)
         try run.feed([SequenceChunk(tokens, following: makeCache(reserving: tokens.count))])
         return try run.logits(0..<tokens.count)
     }

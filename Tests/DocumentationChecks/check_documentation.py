@@ -19,7 +19,7 @@ import tempfile
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/adapters.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/adapters.md", "docs/models.md"]
 # Commands that are not run here, and why.
 SLOW = {
     "./Scripts/test": "this check is a part of it",

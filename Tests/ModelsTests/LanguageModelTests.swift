@@ -84,7 +84,7 @@ import Testing
         let (model, tokens) = try Self.model(name)
         let whole = try model.logits(of: tokens, mode: .float32)
         let cache = try model.makeCache()
-        var run = try ModelRun(model, mode: .float32)
+        var run = try DecoderRun(model, mode: .float32)
         var rows: [Float] = []
         var start = 0
         for count in [1, 15, 1, 47, 1, 1, 84] {
@@ -99,7 +99,7 @@ import Testing
     @Test func aCacheForgetsWhatIsCutOff() throws {
         let (model, tokens) = try Self.model("llama")
         let cache = try model.makeCache()
-        var run = try ModelRun(model, mode: .float32)
+        var run = try DecoderRun(model, mode: .float32)
         try run.feed([SequenceChunk(tokens, following: cache)])
         cache.truncate(to: 40)
         try run.feed([SequenceChunk(Array(tokens[40..<60]), following: cache)])
@@ -111,7 +111,7 @@ import Testing
     @Test func sequencesOfABatchDoNotSeeEachOther() throws {
         let (model, tokens) = try Self.model("qwen3")
         let parts = [Array(tokens[0..<3]), Array(tokens[3..<90]), Array(tokens[90..<91])]
-        var run = try ModelRun(model, mode: .float32)
+        var run = try DecoderRun(model, mode: .float32)
         let chunks = try parts.map { SequenceChunk($0, following: try model.makeCache()) }
         try run.feed(chunks)
         var row = 0

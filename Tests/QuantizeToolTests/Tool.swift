@@ -111,8 +111,7 @@ func withScratchFolder<Result>(_ body: (URL) throws -> Result) throws -> Result 
 
 /// The checkpoint that ships with the package.
 var tinyModel: URL {
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("Examples/tiny-model/checkpoint")
+    Repository.model
 }
 
 /// The contents of a folder by relative path, without the order of the file system.

@@ -1,3 +1,5 @@
+internal import Machine
+
 /// Which activations reach the factors of adapters: all in evaluation, a random part in
 /// training, then divided by the probability of being kept.
 ///
@@ -49,19 +51,11 @@ public struct Dropout: Sendable {
             for index in x.indices { result[index] = mask[index] ? x[index] * factor : 0 }
         case .seed(let seed):
             let threshold = UInt64(probability * 0x1p32)
-            let stream = Self.hash(seed &+ Self.hash(UInt64(position) &+ 1))
+            let stream = SplitMix64.word(seed &+ SplitMix64.word(UInt64(position) &+ 1))
             for index in x.indices {
-                let word = Self.hash(stream &+ UInt64(index)) >> 32
+                let word = SplitMix64.word(stream &+ UInt64(index)) >> 32
                 result[index] = word >= threshold ? x[index] * factor : 0
             }
         }
-    }
-
-    /// The finalizer of SplitMix64 (Steele, Lea and Flood 2014), of a counter times its increment.
-    private static func hash(_ counter: UInt64) -> UInt64 {
-        var word = (counter &+ 1) &* 0x9E37_79B9_7F4A_7C15
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

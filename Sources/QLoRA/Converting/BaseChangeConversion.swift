@@ -165,7 +165,7 @@ public enum BaseChangeConversion {
             {
                 weight = weight.transposed()
             }
-            var generator = CounterGenerator(seed: 0)
+            var generator = SplitMix64(seed: 0)
             let (a, b) = try method.factors(
                 of: DenseWeight(weight),
                 rank: layer.adapter.rank,

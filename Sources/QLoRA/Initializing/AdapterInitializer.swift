@@ -22,7 +22,7 @@ public protocol AdapterInitializer: Sendable {
         of weight: any LinearWeight,
         rank: Int,
         scaling: Double,
-        generator: inout CounterGenerator
+        generator: inout SplitMix64
     ) throws(CheckpointError) -> (a: Matrix, b: Matrix)
 }
 
@@ -53,7 +53,7 @@ extension AdapterInitializer {
         isDoRA: Bool = false,
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) -> InitializedAdapter {
-        var generator = CounterGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let (a, b) = try factors(
             of: base.weight,
             rank: rank,
@@ -79,22 +79,7 @@ extension AdapterInitializer {
     }
 }
 
-/// Random numbers as a function of a seed and a counter.
-public struct CounterGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    /// Starts at a seed.
-    public init(seed: UInt64) { state = seed }
-
-    /// The next 64 bits, by SplitMix64 (Steele, Lea and Flood 2014).
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-
+extension SplitMix64 {
     /// A matrix of numbers from `-bound` to `bound`.
     mutating func uniform(_ rows: Int, _ columns: Int, bound: Float) -> Matrix {
         var result = Matrix(rowCount: rows, columnCount: columns)

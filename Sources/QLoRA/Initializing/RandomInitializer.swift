@@ -31,7 +31,7 @@ public struct RandomInitializer: AdapterInitializer {
         of weight: any LinearWeight,
         rank: Int,
         scaling: Double,
-        generator: inout CounterGenerator
+        generator: inout SplitMix64
     ) throws(CheckpointError) -> (a: Matrix, b: Matrix) {
         let (outputs, inputs) = (weight.rowCount, weight.columnCount)
         let bound = 1 / Float(max(inputs, 1)).squareRoot()
@@ -62,7 +62,7 @@ public struct RandomInitializer: AdapterInitializer {
         _ outputs: Int,
         _ inputs: Int,
         _ rank: Int,
-        _ generator: inout CounterGenerator
+        _ generator: inout SplitMix64
     ) throws(CheckpointError) -> (a: Matrix, b: Matrix) {
         guard rank % 2 == 0 else {
             throw CheckpointError(

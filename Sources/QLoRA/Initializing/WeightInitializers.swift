@@ -19,7 +19,7 @@ public struct PiSSA: AdapterInitializer {
         of weight: any LinearWeight,
         rank: Int,
         scaling: Double,
-        generator: inout CounterGenerator
+        generator: inout SplitMix64
     ) throws(CheckpointError) -> (a: Matrix, b: Matrix) {
         try Factorization.checkRank(rank, of: weight)
         guard scaling > 0 else {
@@ -46,7 +46,7 @@ public struct OLoRA: AdapterInitializer {
         of weight: any LinearWeight,
         rank: Int,
         scaling: Double,
-        generator: inout CounterGenerator
+        generator: inout SplitMix64
     ) throws(CheckpointError) -> (a: Matrix, b: Matrix) {
         try Factorization.checkRank(rank, of: weight)
         return try Factorization.leadingQR(weight.dequantized(), rank)
@@ -67,7 +67,7 @@ public struct MiCA: AdapterInitializer {
         of weight: any LinearWeight,
         rank: Int,
         scaling: Double,
-        generator: inout CounterGenerator
+        generator: inout SplitMix64
     ) throws(CheckpointError) -> (a: Matrix, b: Matrix) {
         try Factorization.checkRank(rank, of: weight)
         let smaller = min(weight.rowCount, weight.columnCount)

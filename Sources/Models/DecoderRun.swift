@@ -4,7 +4,7 @@ public import SIMDKernels
 public import Tensors
 
 /// A model at work: its scratch memory, and the activations of the tokens that passed last.
-public struct ModelRun: ~Copyable {
+public struct DecoderRun: ~Copyable {
     /// The model.
     public let model: LanguageModel
     /// How operands of products are rounded.

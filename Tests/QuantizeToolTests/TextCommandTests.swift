@@ -1,0 +1,143 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `quantize generate` and `quantize eval` on the model that ships with the package.
+@Suite struct TextCommandTests {
+    private let model = Repository.model.path
+
+    @Test func greedyTextIsThatOfTransformers() throws {
+        let golden = try Golden.object("tiny_model_text.json")
+        let texts = try #require(golden["texts"] as? [[String: Any]])
+        #expect(texts.count == 5)
+        for text in texts {
+            let prompt = try #require(text["prompt"] as? String)
+            let made = try Tool.succeed([
+                "generate", model, "-p", prompt, "--max-tokens", "40", "--mode", "float32",
+                "--json",
+            ]).object()
+            #expect(made["tokens"] as? [Int] == text["tokens"] as? [Int])
+            #expect(made["text"] as? String == text["text"] as? String)
+        }
+    }
+
+    @Test func textIsWrittenAsItComes() throws {
+        let words = ["generate", model, "-p", "In the beginning", "--max-tokens", "20"]
+        let plain = try Tool.succeed(words)
+        let json = try Tool.succeed(words + ["--json"]).object()
+        #expect(plain.output == json["text"] as? String)
+        #expect(plain.errors.contains("tokens/s"))
+        #expect(json["end"] as? String == "stopToken")
+    }
+
+    @Test func choicesDependOnTheSeedAlone() throws {
+        func text(_ more: [String]) throws -> String {
+            try Tool.succeed(
+                ["generate", model, "-p", "And", "--max-tokens", "30", "-q"] + more
+            ).output
+        }
+        let daring = ["--temperature", "1", "--top-p", "0.9", "--top-k", "50", "--min-p", "0.01"]
+        let first = try text(daring + ["--seed", "5"])
+        #expect(try text(daring + ["--seed", "5", "--threads", "1"]) == first)
+        #expect(try text(daring + ["--seed", "6"]) != first)
+        #expect(try text(["--temperature", "1", "--top-k", "1"]) == text([]))
+        #expect(try text(["--repetition-penalty", "1.5"]) != text([]))
+    }
+
+    @Test func aStopTextEndsTheAnswer() throws {
+        let words = ["generate", model, "-p", "And it came to pass", "--json"]
+        let whole = try #require(try Tool.succeed(words).object()["text"] as? String)
+        let stop = "the LORD"
+        let cut = try Tool.succeed(words + ["--stop", stop]).object()
+        let start = try #require(whole.range(of: stop))
+        #expect(cut["text"] as? String == String(whole[..<start.lowerBound]))
+        #expect(cut["end"] as? String == "stopText")
+    }
+
+    @Test func perplexityIsThatOfTransformers() throws {
+        let golden = try Golden.object("tiny_model_text.json")
+        let expected = exp(try #require(golden["mean_loss"] as? Double))
+        let words = [
+            "eval", model, Repository.validText.path, "--tokens", "2000", "--window", "256",
+            "--stride",
+            "128", "--json",
+        ]
+        for (mode, bound) in [("float32", 1e-5), ("bfloat16", 1e-3)] {
+            let found = try Tool.succeed(words + ["--mode", mode]).object()
+            let models = try #require(found["models"] as? [[String: Any]])
+            let perplexity = try #require(models.first?["perplexity"] as? Double)
+            #expect((perplexity / expected - 1).magnitude < bound, "\(mode): \(perplexity)")
+        }
+    }
+
+    @Test func aSweepComparesFormats() throws {
+        try withScratchFolder { scratch in
+            let report = scratch.appendingPathComponent("report.html").path
+            let outcome = try Tool.succeed([
+                "eval", model, Repository.validText.path, "--tokens", "1000", "--sweep",
+                "nf4,fp4,int8",
+                "--json", "--report", report,
+            ]).object()
+            let models = try #require(outcome["models"] as? [[String: Any]])
+            #expect(models.map { $0["model"] as? String } == ["as stored", "nf4", "fp4", "int8"])
+            let divergences = models.dropFirst().compactMap { $0["mean_kl"] as? Double }
+            // int8 is far nearer than four bits, and NF4 nearer than FP4.
+            #expect(divergences.count == 3 && divergences[2] < divergences[0] / 20)
+            #expect(divergences[0] < divergences[1] && divergences[1] < 0.5)
+            #expect(models.dropFirst().allSatisfy { ($0["same_top"] as? Double ?? 0) > 0.6 })
+            let html = try String(contentsOfFile: report, encoding: .utf8)
+            #expect(html.contains("<svg") && html.contains("KL divergence"))
+        }
+    }
+
+    @Test func aModelIsNoDistanceFromItself() throws {
+        let outcome = try Tool.succeed([
+            "eval", model, Repository.validText.path, "--tokens", "300", "--against", model,
+            "--json",
+        ]).object()
+        let models = try #require(outcome["models"] as? [[String: Any]])
+        #expect(models.count == 2)
+        #expect(models[1]["mean_kl"] as? Double == 0)
+        #expect(models[1]["same_top"] as? Double == 1)
+        #expect(models[1]["perplexity_ratio"] as? Double == 1)
+    }
+
+    @Test func mistakesAreOneLine() throws {
+        try withScratchFolder { scratch in
+            let text = scratch.appendingPathComponent("text.txt")
+            try Data("good \u{FF}".utf8.prefix(5) + [0xFF, 0x20]).write(to: text)
+            let bare = scratch.appendingPathComponent("bare")
+            try FileManager.default.createDirectory(at: bare, withIntermediateDirectories: true)
+            for name in ["config.json", "model.safetensors"] {
+                try FileManager.default.copyItem(
+                    at: Repository.model.appendingPathComponent(name),
+                    to: bare.appendingPathComponent(name)
+                )
+            }
+            let long = String(repeating: "begat and ", count: 300)
+            let mistakes: [(arguments: [String], status: Int32, code: String)] = [
+                (["generate", bare.path, "-p", "x"], 65, "tokenizer.missing"),
+                (["generate", model, "-p", ""], 65, "tokenizer.vocab"),
+                (["generate", model, "-p", long], 65, "model.context"),
+                (["eval", model, text.path], 65, "text.encoding"),
+                (["eval", model, "/nowhere/text"], 66, "file.missing"),
+                (
+                    ["eval", model, Repository.validText.path, "--window", "512"], 65,
+                    "model.context"
+                ),
+            ]
+            for (arguments, status, code) in mistakes {
+                let outcome = try Tool.run(arguments + ["--json"])
+                #expect(outcome.status == status, "\(arguments): \(outcome.errors)")
+                #expect(try outcome.error()["code"] as? String == code)
+            }
+            for arguments in [
+                ["generate", model], ["generate", model, "-p", "x", "--top-p", "2"],
+                ["eval", model, text.path, "--sweep", "nf5"],
+                ["eval", model, text.path, "--sweep", "nf4", "--against", model],
+            ] {
+                #expect(try Tool.run(arguments).status == 64)
+            }
+        }
+    }
+}
