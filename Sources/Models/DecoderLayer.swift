@@ -29,6 +29,17 @@ public struct DecoderLayer: Sendable {
             ("mlp.gate_proj", \.gate), ("mlp.up_proj", \.up), ("mlp.down_proj", \.down),
         ]
 
+    /// Replaces the norms.
+    /// - Parameters:
+    ///   - prefix: what begins their names.
+    ///   - body: receives a norm's name and the norm.
+    mutating func mapNorms(_ prefix: String, _ body: (String, RMSNorm) -> RMSNorm) {
+        inputNorm = body(prefix + "input_layernorm", inputNorm)
+        feedForwardNorm = body(prefix + "post_attention_layernorm", feedForwardNorm)
+        if let norm = queryNorm { queryNorm = body(prefix + "self_attn.q_norm", norm) }
+        if let norm = keyNorm { keyNorm = body(prefix + "self_attn.k_norm", norm) }
+    }
+
     /// Computes the layer in place.
     /// - Parameters:
     ///   - hidden: the activations of all tokens of the pass, `[tokens, hidden size]`.

@@ -8,13 +8,16 @@ public struct SequenceChunk {
     public let tokens: [Int]
     /// What came before them; receives them.
     public let cache: KeyValueCache
+    /// Which sample of a batch it is, for models that treat them differently.
+    public let sample: Int
 
     /// Makes a chunk.
     /// - Precondition: there is a token.
-    public init(_ tokens: [Int], following cache: KeyValueCache) {
+    public init(_ tokens: [Int], following cache: KeyValueCache, sample: Int = 0) {
         precondition(!tokens.isEmpty, "a chunk without tokens")
         self.tokens = tokens
         self.cache = cache
+        self.sample = sample
     }
 }
 
@@ -25,8 +28,9 @@ struct DecoderPass {
     let rotary: RotaryEmbedding
     /// For each row that of its position.
     let angles: RotaryEmbedding.Angles
-    let mode: ComputeMode
-    let workers: WorkerPool
+    /// What the single layers get to know.
+    let layers: LayerPass
+    var workers: WorkerPool { layers.workers }
 
     init(
         _ chunks: [SequenceChunk],
@@ -36,8 +40,11 @@ struct DecoderPass {
     ) {
         self.chunks = chunks
         self.rotary = rotary
-        self.mode = mode
-        self.workers = workers
+        layers = LayerPass(
+            mode: mode,
+            on: workers,
+            samples: chunks.flatMap { chunk in chunk.tokens.map { _ in chunk.sample } }
+        )
         angles = rotary.angles(
             of: chunks.flatMap { $0.cache.count..<$0.cache.count + $0.tokens.count }
         )
@@ -52,7 +59,7 @@ struct DecoderPass {
     ) throws(CheckpointError) {
         try x.withFloatSpan { (x) throws(CheckpointError) in
             try y.withMutableFloatSpan { (y) throws(CheckpointError) in
-                try layer.forward(x, into: &y, mode: mode, workspace: &workspace, on: workers)
+                try layer.forward(x, into: &y, pass: layers, workspace: &workspace)
             }
         }
     }

@@ -12,6 +12,8 @@ public struct DecoderRun: ~Copyable {
     private let workers: WorkerPool
     private var buffers: DecoderBuffers
     private var hidden: [Float] = []
+    /// For each row of them its sample.
+    private var samples: [Int] = []
 
     /// Prepares to run a model.
     /// - Parameters:
@@ -43,7 +45,15 @@ public struct DecoderRun: ~Copyable {
             model.layers.reduce(0) { max($0, $1.attention.scratchCount) } * workers.threadCount
         )
         DecoderBuffers.resize(&hidden, tokens.count * model.config.hiddenSize)
-        hidden.withMutableFloatSpan { model.embedding.forward(tokens[...], into: &$0) }
+        samples = pass.layers.samples
+        try hidden.withMutableFloatSpan { (hidden) throws(CheckpointError) in
+            try model.embedding.forward(
+                tokens,
+                into: &hidden,
+                pass: pass.layers,
+                workspace: &buffers.layers
+            )
+        }
         for (index, layer) in model.layers.enumerated() {
             try layer.forward(&hidden, pass, index: index, &buffers)
         }
@@ -71,6 +81,7 @@ public struct DecoderRun: ~Copyable {
     ) throws(CheckpointError) {
         let width = model.config.hiddenSize
         DecoderBuffers.resize(&logits, rows.count * model.vocabularySize)
+        let pass = LayerPass(mode: mode, on: workers, samples: rows.map { samples[$0] })
         var selected = buffers.layers.take(rows.count * width)
         for (place, row) in rows.enumerated() {
             for column in 0..<width {
@@ -83,9 +94,8 @@ public struct DecoderRun: ~Copyable {
                 try model.head.forward(
                     selected.span,
                     into: &logits,
-                    mode: mode,
-                    workspace: &buffers.layers,
-                    on: workers
+                    pass: pass,
+                    workspace: &buffers.layers
                 )
             }
         }

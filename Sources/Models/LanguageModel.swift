@@ -16,16 +16,16 @@ public struct LanguageModel: Sendable {
     /// The validated `config.json`.
     public let config: ModelConfig
     /// The rows of tokens.
-    public internal(set) var embedding: any EmbeddingLayer
+    public package(set) var embedding: any EmbeddingLayer
     /// The layers, from the embedding up.
-    public internal(set) var layers: [DecoderLayer]
+    public package(set) var layers: [DecoderLayer]
     /// Before the head.
-    public internal(set) var finalNorm: RMSNorm
+    public package(set) var finalNorm: RMSNorm
     /// Turns activations into logits.
-    public internal(set) var head: any LinearLayer
+    public package(set) var head: any LinearLayer
     let settings: DecoderSettings
     /// What begins the names of the layers: `model.`, or nothing in checkpoints of a bare decoder.
-    let prefix: String
+    package let prefix: String
     /// What is odd about its checkpoint, but does not keep it from being run.
     public let warnings: [CheckpointWarning]
 
@@ -91,13 +91,36 @@ public struct LanguageModel: Sendable {
         return try run.logits(0..<tokens.count)
     }
 
+    /// Appends tokens to the embedding and the head, such as new ones that an adapter has trained.
+    /// - Parameters:
+    ///   - rows: of the embedding, `[count, hidden size]`.
+    ///   - headRows: of the head; nil takes those of the embedding.
+    /// - Precondition: embedding and head have no adapters, and the sizes fit.
+    public mutating func appendTokens(_ rows: Matrix, headRows: Matrix? = nil) {
+        guard let table = embedding as? Embedding, let head = head as? Linear, head.bias == nil
+        else {
+            preconditionFailure("the embedding or the head is no plain one")
+        }
+        let isTied = (head.weight as? DenseWeight) === table.weight
+        let longer = table.weight.appending(rows)
+        embedding = Embedding(longer, paddingIndex: table.paddingIndex, scale: table.scale)
+        if isTied, headRows == nil {
+            self.head = Linear(longer)
+        } else {
+            let weight =
+                head.weight as? DenseWeight
+                ?? DenseWeight(head.weight.dequantized(), as: head.weight.dtype)
+            self.head = Linear(weight.appending(headRows ?? rows))
+        }
+    }
+
     /// Replaces linear layers by what is put in their place: themselves with adapters around them.
     /// - Parameter body: receives the layer's name, as `model.layers.0.self_attn.q_proj`, and the
     ///   layer.
     /// - Throws: what the body throws.
-    package mutating func mapLinearLayers(
-        _ body: (String, any LinearLayer) throws(CheckpointError) -> any LinearLayer
-    ) throws(CheckpointError) {
+    package mutating func mapLinearLayers<Failure: Error>(
+        _ body: (String, any LinearLayer) throws(Failure) -> any LinearLayer
+    ) throws(Failure) {
         for index in layers.indices {
             for (name, path) in DecoderLayer.linearLayers {
                 layers[index][keyPath: path] = try body(
@@ -108,4 +131,16 @@ public struct LanguageModel: Sendable {
         }
         head = try body("lm_head", head)
     }
+
+    /// Replaces norms.
+    /// - Parameter body: receives the norm's name and the norm.
+    package mutating func mapNorms(_ body: (String, RMSNorm) -> RMSNorm) {
+        for index in layers.indices {
+            layers[index].mapNorms("\(prefix)layers.\(index).", body)
+        }
+        finalNorm = body("\(prefix)norm", finalNorm)
+    }
+
+    /// The name of the embedding.
+    package var embeddingName: String { prefix + "embed_tokens" }
 }

@@ -167,12 +167,3 @@ import Testing
         #expect(try refusal { _ in } == nil)
     }
 }
-
-extension GoldenTensor {
-    /// The elements of an I64 tensor.
-    fileprivate var integers: [Int] {
-        stride(from: 0, to: bytes.count, by: 8).map { place in
-            bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
-        }
-    }
-}

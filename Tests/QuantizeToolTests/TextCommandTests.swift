@@ -90,6 +90,31 @@ import Testing
         }
     }
 
+    @Test func anAdapterChangesWhatIsSaid() throws {
+        let adapter = Repository.root
+            .appendingPathComponent("Examples/plain-english-adapter/adapter").path
+        try withScratchFolder { scratch in
+            let base = scratch.appendingPathComponent("base").path
+            let fused = scratch.appendingPathComponent("fused").path
+            try Tool.succeed(["convert", model, base, "--double-quant"])
+            try Tool.succeed(["fuse", base, adapter, fused, "--dtype", "f32"])
+            func text(_ path: String, _ more: String...) throws -> String? {
+                try Tool.succeed(
+                    [
+                        "generate", path, "-p", "And it came to pass", "--mode", "float32",
+                        "--json",
+                    ] + more
+                ).object()["text"] as? String
+            }
+            let adapted = try text(base, "--adapter", adapter)
+            #expect(try adapted == text(fused))
+            #expect(try adapted != text(base))
+            #expect(try text(base, "--adapter", "\(adapter)=0") == text(base))
+            let missing = try Tool.run(["generate", base, "-p", "x", "--adapter", "/nowhere"])
+            #expect(missing.status == 66)
+        }
+    }
+
     @Test func aModelIsNoDistanceFromItself() throws {
         let outcome = try Tool.succeed([
             "eval", model, Repository.validText.path, "--tokens", "300", "--against", model,

@@ -66,6 +66,13 @@ public struct GoldenTensor: Sendable {
         }
     }
 
+    /// The elements of an I64 tensor.
+    public var integers: [Int] {
+        stride(from: 0, to: bytes.count, by: 8).map { place in
+            bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+        }
+    }
+
     /// The elements of an F32 tensor.
     public var floats: [Float] { words.map(Float.init(bitPattern:)) }
 }

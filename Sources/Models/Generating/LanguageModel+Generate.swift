@@ -90,7 +90,8 @@ extension LanguageModel {
                 let end = min(start + options.promptTokensAtOnce, prompt.count)
                 let chunk = SequenceChunk(
                     Array(prompt[start..<end]),
-                    following: states[index].cache
+                    following: states[index].cache,
+                    sample: index
                 )
                 try run.feed([chunk])
                 if end == prompt.count { try run.computeLogits([end - start - 1], into: &logits) }
@@ -102,7 +103,13 @@ extension LanguageModel {
             let active = states.indices.filter { !states[$0].isDone }
             guard !active.isEmpty else { return states.map(\.result) }
             try run.feed(
-                active.map { SequenceChunk([states[$0].last], following: states[$0].cache) }
+                active.map { index in
+                    SequenceChunk(
+                        [states[index].last],
+                        following: states[index].cache,
+                        sample: index
+                    )
+                }
             )
             try run.computeLogits(Array(active.indices), into: &logits)
             for (row, index) in active.enumerated() {

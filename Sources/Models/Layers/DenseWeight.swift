@@ -152,6 +152,22 @@ public final class DenseWeight: LinearWeight {
         return isTransposed ? stored.transposed() : stored
     }
 
+    /// A weight with more rows.
+    func appending(_ rows: Matrix) -> DenseWeight {
+        precondition(
+            rows.columnCount == columnCount && !isTransposed,
+            "rows of \(rows.columnCount) for \(columnCount) columns"
+        )
+        return DenseWeight(
+            Matrix(
+                rowCount: rowCount + rows.rowCount,
+                columnCount: columnCount,
+                elements: dequantized().elements + rows.elements
+            ),
+            as: dtype
+        )
+    }
+
     /// A row, widened; of a weight that does not lie transposed.
     package func row(_ index: Int) -> [Float] {
         precondition(!isTransposed && 0..<rowCount ~= index, "row \(index) of \(rowCount)")

@@ -2,6 +2,23 @@ public import CheckpointIO
 public import Machine
 public import SIMDKernels
 
+/// What the layers of a model share while some rows pass through them.
+public struct LayerPass: Sendable {
+    /// How operands of products with frozen weights are rounded.
+    public let mode: ComputeMode
+    /// The threads; results have the same bits for any number of them.
+    public let workers: WorkerPool
+    /// For each row the sample of the batch that it belongs to.
+    public let samples: [Int]
+
+    /// Describes a pass.
+    public init(mode: ComputeMode, on workers: WorkerPool, samples: [Int]) {
+        self.mode = mode
+        self.workers = workers
+        self.samples = samples
+    }
+}
+
 /// What stands where a model has a linear layer: the layer itself, or one with adapters around it.
 public protocol LinearLayer: Sendable {
     /// `N`, the outputs.
@@ -13,20 +30,28 @@ public protocol LinearLayer: Sendable {
     /// - Parameters:
     ///   - x: `M` rows of `K` activations.
     ///   - y: receives `M` rows of `N` numbers.
-    ///   - mode: how operands of products with frozen weights are rounded.
+    ///   - pass: what the layers share; its samples are those of the rows.
     ///   - workspace: scratch memory.
-    ///   - workers: the threads; the result has the same bits for any number of them.
     /// - Throws: `limit.memory` if the workspace cannot grow.
     func forward(
         _ x: Span<Float>,
         into y: inout MutableSpan<Float>,
-        mode: ComputeMode,
-        workspace: inout LayerWorkspace,
-        on workers: WorkerPool
+        pass: LayerPass,
+        workspace: inout LayerWorkspace
     ) throws(CheckpointError)
 }
 
-extension Linear: LinearLayer {}
+extension Linear: LinearLayer {
+    /// Computes `y = x · Wᵀ + b`.
+    public func forward(
+        _ x: Span<Float>,
+        into y: inout MutableSpan<Float>,
+        pass: LayerPass,
+        workspace: inout LayerWorkspace
+    ) throws(CheckpointError) {
+        try forward(x, into: &y, mode: pass.mode, workspace: &workspace, on: pass.workers)
+    }
+}
 
 /// What stands where a model looks its tokens up.
 public protocol EmbeddingLayer: Sendable {
@@ -39,12 +64,25 @@ public protocol EmbeddingLayer: Sendable {
     /// - Parameters:
     ///   - tokens: each less than `V`.
     ///   - y: receives a row of `D` numbers for each token.
-    func forward(_ tokens: ArraySlice<Int>, into y: inout MutableSpan<Float>)
+    ///   - pass: what the layers share; its samples are those of the tokens.
+    ///   - workspace: scratch memory.
+    /// - Throws: `limit.memory` if the workspace cannot grow.
+    func forward(
+        _ tokens: [Int],
+        into y: inout MutableSpan<Float>,
+        pass: LayerPass,
+        workspace: inout LayerWorkspace
+    ) throws(CheckpointError)
 }
 
 extension Embedding: EmbeddingLayer {
     /// Looks rows up, scaled.
-    public func forward(_ tokens: ArraySlice<Int>, into y: inout MutableSpan<Float>) {
+    public func forward(
+        _ tokens: [Int],
+        into y: inout MutableSpan<Float>,
+        pass: LayerPass,
+        workspace: inout LayerWorkspace
+    ) {
         precondition(y.count == tokens.count * width, "\(y.count) numbers for rows of \(width)")
         for (place, token) in tokens.enumerated() {
             precondition(0..<rowCount ~= token, "token \(token) of \(rowCount)")

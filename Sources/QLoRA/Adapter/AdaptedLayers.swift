@@ -80,7 +80,7 @@ public struct AdaptedLayers: Sendable {
         isTrainable: Bool = true,
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
-        try checkNew(name)
+        try AdapterNames.checkNew(name, among: adapterNames)
         try Self.checkCanLive(config)
         guard !initializer.changesBase else {
             throw CheckpointError(
@@ -121,7 +121,7 @@ public struct AdaptedLayers: Sendable {
         as name: String,
         isTrainable: Bool = false
     ) throws(CheckpointError) {
-        try checkNew(name)
+        try AdapterNames.checkNew(name, among: adapterNames)
         try Self.checkCanLive(folder.config)
         let bound = try folder.bound(to: tree)
         var own: [String: LoRAAdapter] = [:]
@@ -157,7 +157,7 @@ public struct AdaptedLayers: Sendable {
     /// Makes adapters active, in this order, and no others; merged ones are unmerged first.
     /// - Throws: `adapter.name` for one that is unknown or stands twice.
     public mutating func activate(_ names: [String]) throws(CheckpointError) {
-        try requireKnown(names)
+        try AdapterNames.requireKnown(names, among: adapterNames)
         if !mergedNames.isEmpty { unmerge() }
         activeNames = names
         applyActivity()
@@ -191,7 +191,7 @@ public struct AdaptedLayers: Sendable {
         in module: String,
         _ body: (inout LoRAAdapter) -> Void
     ) throws(CheckpointError) {
-        try requireKnown([name])
+        try AdapterNames.requireKnown([name], among: adapterNames)
         guard !mergedNames.contains(name) else { throw merged(name, "changed") }
         layers[module]?.updateAdapter(name, body)
     }
@@ -199,7 +199,7 @@ public struct AdaptedLayers: Sendable {
     /// Removes an adapter.
     /// - Throws: `adapter.name`; `adapter.merged` if it is part of the weights.
     public mutating func remove(_ name: String) throws(CheckpointError) {
-        try requireKnown([name])
+        try AdapterNames.requireKnown([name], among: adapterNames)
         guard !mergedNames.contains(name) else { throw merged(name, "removed") }
         for module in layers.keys { layers[module]?.removeAdapter(name) }
         for module in unmerged.keys { unmerged[module]?.removeAdapter(name) }
@@ -225,7 +225,7 @@ public struct AdaptedLayers: Sendable {
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
         let names = names ?? activeNames
-        try requireKnown(names)
+        try AdapterNames.requireKnown(names, among: adapterNames)
         if let first = mergedNames.first { throw merged(first, "merged once more") }
         var results: [String: LoRALinear] = [:]
         for (module, layer) in layers where names.contains(where: { layer.adapters[$0] != nil }) {
@@ -257,7 +257,7 @@ public struct AdaptedLayers: Sendable {
     }
 
     /// A merged weight in the form of the one before.
-    private static func stored(
+    static func stored(
         _ weight: Matrix,
         like base: any LinearWeight
     ) throws(CheckpointError) -> any LinearWeight {
@@ -272,8 +272,10 @@ public struct AdaptedLayers: Sendable {
     /// Returns an adapter to be written.
     /// - Throws: `adapter.name`.
     public func contents(of name: String) throws(CheckpointError) -> AdapterContents {
-        try requireKnown([name])
-        guard var config = configs[name] else { throw unknown(name) }
+        try AdapterNames.requireKnown([name], among: adapterNames)
+        guard var config = configs[name] else {
+            throw AdapterNames.unknown(name, among: adapterNames)
+        }
         let selection = try ModuleSelection(config, in: tree)
         config.targetModules = selection.targetModules
         config = try selection.withTablesInAnyOrder(config)
@@ -289,38 +291,6 @@ public struct AdaptedLayers: Sendable {
 
     /// The layer with its adapters, whether they are merged or not.
     private func original(_ module: String) -> LoRALinear? { unmerged[module] ?? layers[module] }
-
-    private func checkNew(_ name: String) throws(CheckpointError) {
-        let isPossible =
-            !name.isEmpty && ![".", "..", Self.baseName].contains(name)
-            && !name.contains { $0 == "." || $0 == "/" }
-        guard isPossible else {
-            throw CheckpointError(
-                .adapterName,
-                "no name for an adapter: \"\(Name.printable(name))\""
-            )
-        }
-        guard !adapterNames.contains(name) else {
-            throw CheckpointError(.adapterName, "there is an adapter of that name: \(name)")
-        }
-    }
-
-    private func requireKnown(_ names: [String]) throws(CheckpointError) {
-        for name in names where !adapterNames.contains(name) { throw unknown(name) }
-        guard Set(names).count == names.count else {
-            throw CheckpointError(.adapterName, "an adapter stands twice: \(names)")
-        }
-    }
-
-    private func unknown(_ name: String) -> CheckpointError {
-        CheckpointError(
-            .adapterName,
-            "there is no adapter of that name: \"\(Name.printable(name))\"",
-            expected: adapterNames.isEmpty
-                ? "none: none was added" : adapterNames.joined(separator: ", "),
-            found: name
-        )
-    }
 
     private func merged(_ name: String, _ what: String) -> CheckpointError {
         CheckpointError(
@@ -370,7 +340,7 @@ public struct AdaptedLayers: Sendable {
         }
         if let first = mergedNames.first { throw merged(first, "mixed with others") }
         for name in names where name != Self.baseName && !adapterNames.contains(name) {
-            throw unknown(name)
+            throw AdapterNames.unknown(name, among: adapterNames)
         }
         return names.map { $0 == Self.baseName || !isEnabled ? nil : $0 }
     }

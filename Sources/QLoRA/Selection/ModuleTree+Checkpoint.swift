@@ -12,19 +12,7 @@ extension ModuleTree {
                 nil
             }
         if let model = checkpoint.model {
-            var modules = model.modules.map(Module.init)
-            let embedding = modules.first { $0.kind == .embedding }
-            let isTied = model.tiesWordEmbeddings
-            if isTied, let embedding {
-                modules.append(Module("lm_head", .linear, shape: embedding.shape))
-            }
-            self.init(
-                modules,
-                inputEmbedding: embedding?.name,
-                outputHead: "lm_head",
-                tiesHead: isTied,
-                modelType: type
-            )
+            self.init(model)
             return
         }
         var modules: [Module] = []
@@ -36,6 +24,69 @@ extension ModuleTree {
             modules.append(module)
         }
         self.init(modules, inputEmbedding: embedding, outputHead: head, modelType: type)
+    }
+}
+
+extension ModuleTree {
+    /// The modules of a model of a known architecture.
+    /// - Parameters:
+    ///   - model: its configuration.
+    ///   - layerOrder: the layers of a stack that repeats, leaves out or reorders them: names count
+    ///     places in it.
+    ///   - tokenCount: rows of the embedding and the head, if it is not that of the configuration.
+    init(_ model: ModelConfig, layerOrder: [Int]? = nil, tokenCount: Int? = nil) {
+        var modules = model.modules.map(Module.init)
+        if let tokenCount, tokenCount != model.vocabularySize {
+            modules = modules.map { module in
+                guard module.kind == .embedding || module.name == "lm_head" else { return module }
+                return Module(
+                    module.name,
+                    module.kind,
+                    shape: [tokenCount] + module.shape.dropFirst(),
+                    biasCount: module.biasCount
+                )
+            }
+        }
+        if let layerOrder { modules = Self.reordered(modules, layerOrder) }
+        let embedding = modules.first { $0.kind == .embedding }
+        let isTied = model.tiesWordEmbeddings
+        if isTied, let embedding {
+            modules.append(Module("lm_head", .linear, shape: embedding.shape))
+        }
+        self.init(
+            modules,
+            inputEmbedding: embedding?.name,
+            outputHead: "lm_head",
+            tiesHead: isTied,
+            modelType: model.architecture.modelType
+        )
+    }
+
+    private static func reordered(_ modules: [Module], _ order: [Int]) -> [Module] {
+        func layer(_ module: Module) -> (prefix: String, index: Int, rest: String)? {
+            let parts = module.name.split(separator: ".").map(String.init)
+            guard let place = parts.firstIndex(of: "layers"), place + 1 < parts.count,
+                let index = Int(parts[place + 1])
+            else { return nil }
+            return (
+                parts[...place].joined(separator: "."), index,
+                parts[(place + 2)...].joined(separator: ".")
+            )
+        }
+        let first = modules.firstIndex { layer($0) != nil } ?? modules.count
+        let stack = order.enumerated().flatMap { place, index in
+            modules.compactMap { module in
+                guard let own = layer(module), own.index == index else { return Module?.none }
+                return Module(
+                    "\(own.prefix).\(place).\(own.rest)",
+                    module.kind,
+                    shape: module.shape,
+                    biasCount: module.biasCount
+                )
+            }
+        }
+        return modules[..<first] + stack
+            + modules[first...].filter { layer($0) == nil }
     }
 }
 

@@ -121,10 +121,8 @@ struct Evaluate: ToolCommand {
         )
         if sweep != nil {
             for (index, format) in try formats().enumerated() {
-                let quantized = try LanguageModel(
-                    at: model,
-                    options: options.loading(format, options.memory.budget),
-                    on: options.workers
+                let quantized = try options.adapted(
+                    options.openBare(model, format, on: console)
                 )
                 let evaluation = try run(
                     quantized,
@@ -138,7 +136,9 @@ struct Evaluate: ToolCommand {
                 summary.add(evaluation, named: format.rawValue)
             }
         } else {
-            let reference = try against.map { path in try options.open(path, on: console).model }
+            let reference = try against.map { path in
+                try options.openBare(path, nil, on: console)
+            }
             let evaluation = try run(subject.model, ids, reference, cut, model, console)
             if let against { summary.add(reference: evaluation, named: against) }
             summary.add(evaluation, named: options.type.map { "\(model), \($0.rawValue)" } ?? model)

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CheckpointIO
 internal import Machine
 internal import Models
+internal import QLoRA
 internal import Quant
 internal import SIMDKernels
 
@@ -29,6 +30,17 @@ struct ModelOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
+            "Put an adapter on the model, as PEFT saves one; may be repeated.",
+            discussion: "=WEIGHT behind the folder is a factor of what it changes.",
+            valueName: "folder"
+        ),
+        completion: .directory
+    )
+    var adapter: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
             "How numbers are rounded before they are multiplied: float32, bfloat16 or int8.",
             discussion: """
                 float32 rounds nothing, bfloat16 is what QLoRA computes in, int8 is the fastest and the \
@@ -48,34 +60,72 @@ struct ModelOptions: ParsableArguments {
     @OptionGroup var threads: ThreadOptions
     @OptionGroup var memory: MemoryOptions
 
-    /// Opens a model and its tokenizer.
-    func open(_ path: String, on console: Console) throws(CheckpointError) -> TextModel {
-        let budget = memory.budget
+    /// Opens a model and its tokenizer, with adapters.
+    func open(_ path: String, on console: Console) throws -> TextModel {
         console.status("loading \(path)")
-        let model = try TextModel(
-            SourceModel.open(
-                path,
-                .known,
-                followsLinks: followLinks,
-                readsTokenizer: true,
-                budget: budget,
-                on: console
-            ),
-            options: loading(type, budget),
-            on: workers
-        )
-        console.endProgress()
+        defer { console.endProgress() }
+        let checkpoint = try checkpoint(path, readsTokenizer: true, on: console)
+        var model = try TextModel(checkpoint, options: loading(type), on: workers)
         for warning in model.model.warnings { console.detail(warning.description) }
+        model.model = try adapted(model.model)
         return model
     }
 
-    /// How weights are held if they are quantized to a format.
-    func loading(_ type: LoadedFormat?, _ budget: MemoryBudget) -> LanguageModel.LoadingOptions {
+    /// Opens a model without a tokenizer and without adapters.
+    /// - Parameters:
+    ///   - path: of the model.
+    ///   - type: what its weights are quantized to; nil leaves them as they are stored.
+    ///   - console: where it is told.
+    /// - Returns: the model.
+    /// - Throws: what opening and reading throws.
+    func openBare(
+        _ path: String,
+        _ type: LoadedFormat?,
+        on console: Console
+    ) throws(CheckpointError) -> LanguageModel {
+        console.status("loading \(path)")
+        defer { console.endProgress() }
+        let checkpoint = try checkpoint(path, readsTokenizer: false, on: console)
+        return try LanguageModel(checkpoint, options: loading(type), on: workers)
+    }
+
+    private func checkpoint(
+        _ path: String,
+        readsTokenizer: Bool,
+        on console: Console
+    ) throws(CheckpointError) -> Checkpoint {
+        try SourceModel.open(
+            path,
+            .known,
+            followsLinks: followLinks,
+            readsTokenizer: readsTokenizer,
+            budget: memory.budget,
+            on: console
+        )
+    }
+
+    /// A model with the adapters around its layers.
+    func adapted(_ base: LanguageModel) throws -> LanguageModel {
+        guard !adapter.isEmpty else { return base }
+        var model = AdaptedModel(base)
+        for (index, text) in adapter.enumerated() {
+            let argument = try AdapterArgument(text)
+            try model.load(
+                AdapterFolder(at: argument.path),
+                as: "\(index + 1)",
+                weight: argument.weight
+            )
+        }
+        try model.activate(model.adapterNames)
+        return try model.model()
+    }
+
+    private func loading(_ type: LoadedFormat?) -> LanguageModel.LoadingOptions {
         var options = LanguageModel.LoadingOptions(
             quantization: type?.config,
             headQuantization: headType?.config
         )
-        options.budget = budget
+        options.budget = memory.budget
         return options
     }
 

@@ -1,0 +1,183 @@
+import CheckpointIO
+import Foundation
+import Models
+import Quant
+import TestSupport
+import Tensors
+import Testing
+
+@testable import QLoRA
+
+/// Adapters on whole models, beside PEFT.
+@Suite struct AdaptedModelTests {
+    private static func tensors(_ name: String) throws -> [String: GoldenTensor] {
+        try Golden.tensors(at: GoldenModel.url(name))
+    }
+
+    /// The golden data's own bound: two hundred-thousandths of the largest logit.
+    private static func agree(_ found: [Float], _ expected: [Float]) -> Bool {
+        let bound = 2e-5 * expected.reduce(0) { max($0, $1.magnitude) } + 2e-6
+        return found.count == expected.count
+            && zip(found, expected).allSatisfy { ($0 - $1).magnitude <= bound }
+    }
+
+    /// Logits of rows of tokens, sample by sample.
+    private static func logits(_ model: LanguageModel, _ ids: GoldenTensor) throws -> [Float] {
+        let width = ids.shape[1]
+        return try (0..<ids.shape[0]).flatMap { sample in
+            let tokens = Array(ids.integers[sample * width..<(sample + 1) * width])
+            return try model.logits(of: tokens, mode: .float32).elements
+        }
+    }
+
+    private static func cases(_ name: String) throws -> [[String: Any]] {
+        try #require(try GoldenModel.object(name)["cases"] as? [[String: Any]])
+    }
+
+    @Test func logitsAreThoseOfPEFT() throws {
+        let tensors = try Self.tensors("adapters.safetensors")
+        var count = 0
+        for members in try Self.cases("adapters.json") {
+            let id = try #require(members["id"] as? String)
+            guard let expected = tensors["\(id).logits"] else { continue }
+            let base = try #require(members["base"] as? String)
+            let isQuantized = id.hasPrefix("on_nf4.")
+            let path =
+                try isQuantized
+                ? Golden.url("tiny_llama/nf4").path : GoldenModel.url(base).path
+            let name = isQuantized ? "llama" : try #require(base.split(separator: "/").last)
+            let ids = try #require(tensors["input_ids.\(name)"])
+            var model = AdaptedModel(try LanguageModel(at: path))
+            let folder = (members["dir"] as? String) ?? "adapters/\(id)"
+            try model.load(AdapterFolder(at: GoldenModel.url(folder).path), as: "default")
+            let bare = try Self.logits(model.model(), ids)
+            if !isQuantized {
+                let without = try #require(tensors["base_logits.\(name)"])
+                #expect(Self.agree(bare, without.floats), "\(id), without the adapter")
+            }
+            try model.activate(["default"])
+            let adapted = try Self.logits(model.model(), ids)
+            #expect(Self.agree(adapted, expected.floats), "\(id)")
+            #expect(!Self.agree(bare, expected.floats), "\(id) changes nothing")
+            count += 1
+
+            // Where the reference merges what it cannot, the unmerged logits are right.
+            let isWrong = members["peft_merge"] != nil
+            do throws(CheckpointError) {
+                let merged = try model.merged()
+                let right = isWrong ? expected : (tensors["\(id).merged_logits"] ?? expected)
+                let found = try? Self.logits(merged, ids)
+                if !isQuantized {
+                    #expect(found.map { Self.agree($0, right.floats) } == true, "\(id)")
+                }
+            } catch {
+                #expect(error.code == .adapterUnsupported, "\(id): \(error)")
+                #expect(id.hasPrefix("replication") || id == "lora_bias", "\(id): \(error)")
+            }
+            // To unmerge, or unload, is to use the base again.
+            #expect(try Self.logits(model.base, ids) == bare)
+        }
+        #expect(count >= 33)
+    }
+
+    @Test func samplesOfABatchHaveAdaptersOfTheirOwn() throws {
+        let tensors = try Self.tensors("mixed.safetensors")
+        let ids = try #require(tensors["input_ids"])
+        let base = try LanguageModel(at: GoldenModel.url("bases/llama").path)
+        for members in try Self.cases("mixed.json") {
+            let id = try #require(members["id"] as? String)
+            let folders = try #require(members["adapters"] as? [String: String])
+            let names = try #require(members["adapter_names"] as? [String])
+            var model = AdaptedModel(base)
+            for (name, folder) in folders.sorted(by: { $0.key < $1.key }) {
+                try model.load(AdapterFolder(at: GoldenModel.url(folder).path), as: name)
+            }
+            let mixed = try model.model(adapterOfSample: names)
+            var run = try DecoderRun(mixed, mode: .float32)
+            let width = ids.shape[1]
+            let chunks = try names.indices.map { sample in
+                SequenceChunk(
+                    Array(ids.integers[sample * width..<(sample + 1) * width]),
+                    following: try mixed.makeCache(),
+                    sample: sample
+                )
+            }
+            try run.feed(chunks)
+            let logits = try run.logits(0..<ids.integers.count)
+            let expected = try #require(tensors[id])
+            #expect(Self.agree(logits.elements, expected.floats), "\(id)")
+        }
+    }
+
+    @Test func mixedBatchesRefuseWhatTheyCannot() throws {
+        var model = AdaptedModel(try LanguageModel(at: GoldenModel.url("bases/llama").path))
+        for name in ["lora_qv", "replication", "save_head_norm"] {
+            try model.load(AdapterFolder(at: GoldenModel.url("adapters/\(name)").path), as: name)
+        }
+        for name in ["replication", "save_head_norm"] {
+            #expect(throws: CheckpointError.self) {
+                _ = try model.model(adapterOfSample: ["lora_qv", name])
+            }
+        }
+        #expect(throws: CheckpointError.self) { _ = try model.model(adapterOfSample: ["nobody"]) }
+        #expect(throws: CheckpointError.self) { try model.activate(["lora_qv", "replication"]) }
+        #expect(throws: CheckpointError.self) { try model.activate(["lora_qv", "lora_qv"]) }
+        #expect(model.activeNames.isEmpty)
+        #expect(throws: CheckpointError.self) {
+            try model.load(
+                AdapterFolder(at: GoldenModel.url("adapters/dora_all").path),
+                as: "half",
+                weight: 0.5
+            )
+        }
+    }
+
+    @Test func newTokensAreAppended() throws {
+        let tensors = try Self.tensors("tokens.safetensors")
+        let ids = try #require(tensors["input_ids"])
+        func matrix(_ name: String) throws -> Matrix {
+            let tensor = try #require(tensors[name])
+            return Matrix(
+                rowCount: tensor.shape[0],
+                columnCount: tensor.shape[1],
+                elements: tensor.floats
+            )
+        }
+        var base = try LanguageModel(at: GoldenModel.url("bases/llama").path)
+        base.appendTokens(try matrix("new_embedding_rows"), headRows: try matrix("new_head_rows"))
+        let resized = try #require(tensors["resized_base_logits"])
+        #expect(Self.agree(try Self.logits(base, ids), resized.floats))
+        var model = AdaptedModel(base)
+        try model.load(AdapterFolder(at: GoldenModel.url("tokens/tokens").path), as: "tokens")
+        try model.activate(["tokens"])
+        let expected = try #require(tensors["tokens.logits"])
+        #expect(Self.agree(try Self.logits(model.model(), ids), expected.floats))
+        #expect(Self.agree(try Self.logits(model.merged(), ids), expected.floats))
+    }
+
+    @Test func severalAdaptersMergeInTheirOrder() throws {
+        let tensors = try Self.tensors("lifecycle.safetensors")
+        let ids = try #require(tensors["input_ids"])
+        let merges = try #require(
+            try GoldenModel.object("lifecycle.json")["merge_and_unload"] as? [[String: Any]]
+        )
+        #expect(merges.count == 6)
+        for members in merges {
+            let id = try #require(members["id"] as? String)
+            // There the reference puts in what was not asked for.
+            guard members["library"] == nil else { continue }
+            let loaded = try #require(members["loaded"] as? [String])
+            var model = AdaptedModel(try LanguageModel(at: GoldenModel.url("bases/llama").path))
+            for name in loaded {
+                try model.load(
+                    AdapterFolder(at: GoldenModel.url("lifecycle/\(name)").path),
+                    as: name
+                )
+            }
+            try model.activate(members["adapter_names"] as? [String] ?? [loaded[0]])
+            let expected = try #require(tensors["merged.\(id)"])
+            #expect(Self.agree(try Self.logits(model.merged(), ids), expected.floats), "\(id)")
+            #expect(Self.agree(try Self.logits(model.model(), ids), expected.floats), "\(id)")
+        }
+    }
+}
