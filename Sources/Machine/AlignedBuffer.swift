@@ -19,6 +19,10 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     /// The alignment of the first byte: a cache line, and the widest vector.
     public static let alignment = 64
 
+    /// From this size on memory comes in the large pages of the processor.
+    private static let largeByteCount = 8 << 20
+    private static let hugePageByteCount = 2 << 20
+
     private let base: UnsafeMutableRawPointer
     /// The number of bytes.
     public let byteCount: Int
@@ -36,11 +40,18 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
         guard byteCount <= 1 << 46 else { throw .refused(requestedByteCount: byteCount) }
         try budget?.reserve(byteCount)
         var pointer: UnsafeMutableRawPointer?
-        let status = unsafe posix_memalign(&pointer, Self.alignment, max(byteCount, 1))
+        let isLarge = byteCount >= Self.largeByteCount
+        let alignment = isLarge ? Self.hugePageByteCount : Self.alignment
+        let status = unsafe posix_memalign(&pointer, alignment, max(byteCount, 1))
         guard status == 0, let allocated = unsafe pointer else {
             budget?.release(byteCount)
             throw .refused(requestedByteCount: byteCount)
         }
+        #if os(Linux)
+        // Reading through 4 KiB pages costs a quarter of the memory's bandwidth. A system that has no
+        // large pages to give says so, and nothing is lost.
+        if isLarge { _ = unsafe madvise(allocated, byteCount, MADV_HUGEPAGE) }
+        #endif
         // Never hand out what an earlier owner left: it could end up in a file.
         unsafe allocated.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
         unsafe base = allocated

@@ -1,6 +1,8 @@
 internal import CheckpointIO
 internal import Machine
+internal import Quant
 internal import SIMDKernels
+internal import Tensors
 
 /// One layer of a decoder: attention to the tokens before, then a gated feed-forward part.
 ///
@@ -117,6 +119,7 @@ public struct DecoderLayer: Sendable {
                         queries,
                         keys: keys,
                         values: values,
+                        as: chunk.cache.dtype.element,
                         position: chunk.cache.count,
                         shape: attention,
                         into: &outputs,

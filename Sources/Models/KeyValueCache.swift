@@ -1,16 +1,20 @@
 public import CheckpointIO
 internal import Machine
-internal import SIMDKernels
+internal import Quant
+package import SIMDKernels
+public import Tensors
 
 /// The keys and values of the tokens of one sequence that a model has seen, for every layer.
 ///
 /// Keys lie in blocks of 16 tokens, `[blocks][heads · width][16]`, values as `[tokens][heads · width]`,
-/// all in float32. One thread at a time uses a cache.
+/// in float32 or rounded to bfloat16. One thread at a time uses a cache.
 public final class KeyValueCache {
     /// The tokens that are in it.
     public internal(set) var count = 0
     /// The tokens that fit without growing.
     private(set) var capacity = 0
+    /// The type of keys and values.
+    public let dtype: FloatDType
     private let width: Int
     private let layerCount: Int
     private let budget: MemoryBudget?
@@ -21,20 +25,18 @@ public final class KeyValueCache {
     private final class Storage {
         var buffer: AlignedBuffer
 
-        init(_ count: Int, _ budget: MemoryBudget?) throws(CheckpointError) {
-            buffer = try AlignedBuffer.allocate(byteCount: 4 * count, budget: budget)
+        init(_ byteCount: Int, _ budget: MemoryBudget?) throws(CheckpointError) {
+            buffer = try AlignedBuffer.allocate(byteCount: byteCount, budget: budget)
         }
 
         func grow(
-            to count: Int,
+            to byteCount: Int,
             keeping used: Int,
             _ budget: MemoryBudget?
         ) throws(CheckpointError) {
-            var larger = try AlignedBuffer.allocate(byteCount: 4 * count, budget: budget)
-            buffer.withFloats(used) { old in
-                larger.withMutableFloats(used) { new in
-                    for index in old.indices { new[index] = old[index] }
-                }
+            var larger = try AlignedBuffer.allocate(byteCount: byteCount, budget: budget)
+            buffer.withPrefix(used) { old in
+                larger.withMutablePrefix(used) { $0.copy(from: old) }
             }
             buffer = larger
         }
@@ -44,8 +46,11 @@ public final class KeyValueCache {
     /// - Parameters:
     ///   - layerCount: layers of the model.
     ///   - width: the channels of the keys of a token, all heads together.
+    ///   - dtype: of keys and values, float32 or bfloat16.
     ///   - budget: what the memory is counted against.
-    init(layerCount: Int, width: Int, budget: MemoryBudget?) {
+    init(layerCount: Int, width: Int, as dtype: FloatDType, budget: MemoryBudget?) {
+        precondition(dtype != .float16, "a cache in float16")
+        self.dtype = dtype
         self.layerCount = layerCount
         self.width = width
         self.budget = budget
@@ -65,13 +70,13 @@ public final class KeyValueCache {
         let wanted = (max(tokens, capacity + capacity / 2) + block - 1) / block * block
         if keys.isEmpty {
             for _ in 0..<layerCount {
-                keys.append(try Storage(wanted * width, budget))
-                values.append(try Storage(wanted * width, budget))
+                keys.append(try Storage(wanted * width * dtype.byteCount, budget))
+                values.append(try Storage(wanted * width * dtype.byteCount, budget))
             }
         } else {
-            let used = (count + block - 1) / block * block * width
+            let used = (count + block - 1) / block * block * width * dtype.byteCount
             for storage in keys + values {
-                try storage.grow(to: wanted * width, keeping: used, budget)
+                try storage.grow(to: wanted * width * dtype.byteCount, keeping: used, budget)
             }
         }
         capacity = wanted
@@ -86,30 +91,30 @@ public final class KeyValueCache {
 
     /// Stores keys and values of the tokens behind those that are counted.
     func store(_ newKeys: Span<Float>, _ newValues: Span<Float>, layer: Int) {
-        let block = AttentionShape.keyBlock
-        let (width, start) = (width, count)
-        let rows = newKeys.count / width
-        keys[layer].buffer.withMutableFloats(capacity * width) { keys in
-            for row in 0..<rows {
-                let position = start + row
-                let place = position / block * block * width + position % block
-                for channel in 0..<width {
-                    keys[place + channel * block] = newKeys[row * width + channel]
-                }
+        keys[layer].buffer.withMutableBytes { keys in
+            values[layer].buffer.withMutableBytes { values in
+                TransformerKernel.selected.store(
+                    newKeys,
+                    newValues,
+                    at: count,
+                    width: width,
+                    keys: &keys,
+                    values: &values,
+                    as: dtype.element
+                )
             }
-        }
-        values[layer].buffer.withMutableFloats(capacity * width) { values in
-            for index in newValues.indices { values[start * width + index] = newValues[index] }
         }
     }
 
     /// Calls `body` with all keys and values of a layer.
-    func withKeysAndValues<Result>(
-        layer: Int,
-        _ body: (Span<Float>, Span<Float>) -> Result
-    ) -> Result {
-        keys[layer].buffer.withFloats(capacity * width) { keys in
-            values[layer].buffer.withFloats(capacity * width) { values in body(keys, values) }
+    func withKeysAndValues<Result>(layer: Int, _ body: (RawSpan, RawSpan) -> Result) -> Result {
+        keys[layer].buffer.withBytes { keys in
+            values[layer].buffer.withBytes { values in body(keys, values) }
         }
     }
+}
+
+extension ComputeMode {
+    /// The type of keys and values that goes with a mode: rounded, where operands are.
+    package var cacheDType: FloatDType { self == .float32 ? .float32 : .bfloat16 }
 }

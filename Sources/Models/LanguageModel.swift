@@ -57,16 +57,19 @@ public struct LanguageModel: Sendable {
     /// Makes an empty cache for a sequence.
     /// - Parameters:
     ///   - tokens: how many are expected; more fit, too.
+    ///   - dtype: of keys and values: bfloat16, or float32 where nothing may be rounded.
     ///   - budget: what the memory is counted against.
     /// - Returns: the cache; it grows by itself.
     /// - Throws: `limit.memory`.
     public func makeCache(
         reserving tokens: Int = 0,
+        as dtype: FloatDType = .float32,
         budget: MemoryBudget? = nil
     ) throws(CheckpointError) -> KeyValueCache {
         let cache = KeyValueCache(
             layerCount: layers.count,
             width: config.keyValueHeadCount * config.headDimension,
+            as: dtype,
             budget: budget
         )
         try cache.reserve(tokens)
@@ -87,7 +90,8 @@ public struct LanguageModel: Sendable {
         on workers: WorkerPool = .shared()
     ) throws(CheckpointError) -> Matrix {
         var run = try DecoderRun(self, mode: mode, on: workers)
-        try run.feed([SequenceChunk(tokens, following: makeCache(reserving: tokens.count))])
+        let cache = try makeCache(reserving: tokens.count, as: mode.cacheDType)
+        try run.feed([SequenceChunk(tokens, following: cache)])
         return try run.logits(0..<tokens.count)
     }
 

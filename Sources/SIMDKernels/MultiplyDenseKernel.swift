@@ -3,7 +3,7 @@ package import Machine
 
 /// Multiplies rows of activations with a dense weight: `y = x · Wᵀ`, widening 16-bit elements in registers.
 ///
-/// Sums are float32 in an order that depends on `K` and the variant alone.
+/// Sums are float32 in an order that depends on `K`, the variant, and whether there is one row.
 @safe
 package struct MultiplyDenseKernel: Kernel {
     package let variant: KernelVariant

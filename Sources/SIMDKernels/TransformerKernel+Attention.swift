@@ -45,7 +45,7 @@ package struct AttentionShape: Sendable, Hashable {
     var queriesAtOnce: Int { max(48 / groupCount, 1) }
     /// The scratch numbers of a thread.
     package var scratchCount: Int {
-        (Int(QK_KEYS_AT_ONCE) + 2) * queriesAtOnce * groupCount
+        (Int(QK_KEYS_AT_ONCE) + width + 2) * queriesAtOnce * groupCount
     }
 }
 
@@ -55,6 +55,7 @@ extension TransformerKernel {
     ///   - queries: `[count, heads · width]`, of the tokens from `position` on.
     ///   - keys: of the whole sequence, in blocks of 16 tokens, `[blocks][key-value heads · width][16]`.
     ///   - values: of the whole sequence, `[tokens][key-value heads · width]`.
+    ///   - element: the type of keys and values, float32 or bfloat16.
     ///   - position: of the first query.
     ///   - shape: the sizes.
     ///   - outputs: receives as many rows as there are queries.
@@ -62,8 +63,9 @@ extension TransformerKernel {
     ///   - workers: the threads.
     package func attend(
         _ queries: Span<Float>,
-        keys: Span<Float>,
-        values: Span<Float>,
+        keys: RawSpan,
+        values: RawSpan,
+        as element: FloatElement,
         position: Int,
         shape: AttentionShape,
         into outputs: inout MutableSpan<Float>,
@@ -75,20 +77,23 @@ extension TransformerKernel {
         let block = AttentionShape.keyBlock
         precondition(
             queries.count == count * shape.queryWidth && outputs.count == queries.count
-                && keys.count >= (tokens + block - 1) / block * block * shape.keyWidth
-                && values.count >= tokens * shape.keyWidth
+                && element.count(in: keys.byteCount)
+                    >= (tokens + block - 1) / block * block * shape.keyWidth
+                && element.count(in: values.byteCount) >= tokens * shape.keyWidth
+                && element != .float16
                 && scratch.count >= workers.threadCount * shape.scratchCount,
-            "\(queries.count) numbers of queries, \(keys.count) of keys for \(tokens) tokens"
+            "\(queries.count) numbers of queries, \(keys.byteCount) bytes of keys for \(tokens) tokens"
         )
         unsafe queries.withUnsafeBufferPointer { q in
-            unsafe keys.withUnsafeBufferPointer { k in
-                unsafe values.withUnsafeBufferPointer { v in
+            unsafe keys.withUnsafeBytes { k in
+                unsafe values.withUnsafeBytes { v in
                     unsafe outputs.withUnsafeMutableBufferPointer { out in
                         unsafe scratch.withUnsafeMutableBufferPointer { scratch in
                             let whole = unsafe qk_attention(
                                 q: q.baseAddress,
                                 k: k.baseAddress,
                                 v: v.baseAddress,
+                                type: element.cType,
                                 out: out.baseAddress,
                                 scratch: scratch.baseAddress,
                                 q_stride: shape.queryWidth,
@@ -104,7 +109,8 @@ extension TransformerKernel {
                             unsafe AttentionPieces(
                                 function: functions.attend,
                                 whole: whole,
-                                shape: shape
+                                shape: shape,
+                                byteCount: element.byteCount
                             ).run(on: workers)
                         }
                     }
@@ -123,6 +129,8 @@ private struct AttentionPieces: @unchecked Sendable {
     let function: (@convention(c) (UnsafePointer<qk_attention>?) -> Void)?
     let whole: qk_attention
     let shape: AttentionShape
+    /// Of a number of keys and values.
+    let byteCount: Int
 
     func run(on workers: WorkerPool) {
         let runs = unsafe (whole.queries + shape.queriesAtOnce - 1) / shape.queriesAtOnce
@@ -135,8 +143,8 @@ private struct AttentionPieces: @unchecked Sendable {
             let queryOffset = unsafe first * whole.q_stride + head * shape.groupCount * shape.width
             unsafe own.q += queryOffset
             unsafe own.out += queryOffset
-            unsafe own.k += head * shape.width * AttentionShape.keyBlock
-            unsafe own.v += head * shape.width
+            unsafe own.k += byteCount * head * shape.width * AttentionShape.keyBlock
+            unsafe own.v += byteCount * head * shape.width
             unsafe own.scratch += worker * shape.scratchCount
             unsafe own.queries = min(shape.queriesAtOnce, whole.queries - first)
             unsafe own.position = whole.position + first

@@ -48,7 +48,7 @@ import Testing
         let model = try LanguageModel(at: Golden.url("tiny_llama/\(name)").path)
         // The reference rounds dequantized 4-bit weights to the type that they had.
         var dense = model
-        try dense.mapLinearLayers { _, layer in
+        dense.mapLinearLayers { _, layer in
             guard let linear = layer as? Linear, name != "int8" else { return layer }
             let weight = DenseWeight(linear.weight.dequantized(), as: linear.weight.dtype)
             return Linear(weight, bias: linear.bias)

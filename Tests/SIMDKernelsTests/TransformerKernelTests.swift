@@ -109,6 +109,10 @@ import Testing
         ]
     )
     func attendsAsReference(kernel: TransformerKernel, sizes: Sizes) {
+        for element in [FloatElement.float32, .bfloat16] { attends(kernel, sizes, element) }
+    }
+
+    private func attends(_ kernel: TransformerKernel, _ sizes: Sizes, _ element: FloatElement) {
         let tokens = sizes.position + sizes.count
         var generator = SeededGenerator(seed: UInt64(tokens))
         let shape = AttentionShape(
@@ -119,18 +123,42 @@ import Testing
             scale: 0.7
         )
         let queries = generator.floats(sizes.count * sizes.heads * sizes.width).map { 3 * $0 }
-        let keys = generator.floats(tokens * shape.keyWidth)
-        let values = generator.floats(tokens * shape.keyWidth)
+        // Numbers that bfloat16 holds, so that both types have the same result.
+        func stored(_ count: Int) -> [Float] {
+            ReferenceFloat.values(
+                in: ReferenceFloat.bytes(of: generator.floats(count), as: .bfloat16),
+                as: .bfloat16
+            )
+        }
+        let keys = stored(tokens * shape.keyWidth)
+        let values = stored(tokens * shape.keyWidth)
         let block = AttentionShape.keyBlock
+        let size = element.byteCount
         // What no token has written may be anything.
-        var blocks = [Float](
-            repeating: .nan,
-            count: (tokens + block - 1) / block * block * shape.keyWidth
+        let blocks = GuardedBuffer(
+            [UInt8](
+                repeating: 0xFF,
+                count: (tokens + block - 1) / block * block * shape.keyWidth * size
+            )
         )
-        for token in 0..<tokens {
-            for channel in 0..<shape.keyWidth {
-                let place = token / block * block * shape.keyWidth + channel * block + token % block
-                blocks[place] = keys[token * shape.keyWidth + channel]
+        let table = GuardedBuffer(byteCount: tokens * shape.keyWidth * size)
+        var keySpan = blocks.bytes.mutableBytes
+        var valueSpan = table.bytes.mutableBytes
+        // In two parts, as a cache grows.
+        for part in [0..<tokens / 2, tokens / 2..<tokens] {
+            let range = part.lowerBound * shape.keyWidth..<part.upperBound * shape.keyWidth
+            keys.withFloatSpan { keys in
+                values.withFloatSpan { values in
+                    kernel.store(
+                        keys.extracting(range),
+                        values.extracting(range),
+                        at: part.lowerBound,
+                        width: shape.keyWidth,
+                        keys: &keySpan,
+                        values: &valueSpan,
+                        as: element
+                    )
+                }
             }
         }
         var results: [[Float]] = []
@@ -138,21 +166,18 @@ import Testing
             var outputs = [Float](repeating: .nan, count: queries.count)
             var scratch = [Float](repeating: .nan, count: threads * shape.scratchCount)
             queries.withFloatSpan { queries in
-                blocks.withFloatSpan { keys in
-                    values.withFloatSpan { values in
-                        outputs.withMutableFloatSpan {
-                            kernel.attend(
-                                queries,
-                                keys: keys,
-                                values: values,
-                                position: sizes.position,
-                                shape: shape,
-                                into: &$0,
-                                scratch: &scratch,
-                                on: WorkerPool(threadCount: threads)
-                            )
-                        }
-                    }
+                outputs.withMutableFloatSpan {
+                    kernel.attend(
+                        queries,
+                        keys: blocks.span.bytes,
+                        values: table.span.bytes,
+                        as: element,
+                        position: sizes.position,
+                        shape: shape,
+                        into: &$0,
+                        scratch: &scratch,
+                        on: WorkerPool(threadCount: threads)
+                    )
                 }
             }
             results.append(outputs)

@@ -42,7 +42,34 @@ INLINE_LANES void multiply_rows(const qk_multiply_dense_arguments *a, size_t out
         multiply_tile(a, row, 1, output, outputs, type);
 }
 
+/// One row of activations: the weights are read once, as one stream, four vectors of a row at a time.
+INLINE_LANES void multiply_one_row(const qk_multiply_dense_arguments *a, const qk_float_type type) {
+    size_t size = qk_float_size(type), k = a->k;
+    for (size_t output = a->first_output; output < a->end_output; output++) {
+        const char *w = (const char *)a->w + output * k * size;
+        vec sums[4] = {};
+        size_t i = 0;
+        for (; i + 4 * LANES <= k; i += 4 * LANES)
+            for (int part = 0; part < 4; part++) {
+                size_t place = i + part * LANES;
+                sums[part] += load_lanes(a->x + place) * LOAD_WEIGHTS(w + place * size, type);
+            }
+        for (; i + LANES <= k; i += LANES)
+            sums[0] += load_lanes(a->x + i) * LOAD_WEIGHTS(w + i * size, type);
+        float sum = sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+        for (; i < k; i++)
+            sum += a->x[i] * qk_load(w, type, i);
+        if (a->bias)
+            sum += a->bias[output];
+        a->y[output] = a->accumulates ? a->y[output] + sum : sum;
+    }
+}
+
 INLINE_LANES void multiply_outputs(const qk_multiply_dense_arguments *a, const qk_float_type type) {
+    if (a->rows == 1) {
+        multiply_one_row(a, type);
+        return;
+    }
     size_t output = a->first_output;
     for (; output + OUTPUTS <= a->end_output; output += OUTPUTS)
         multiply_rows(a, output, OUTPUTS, type);

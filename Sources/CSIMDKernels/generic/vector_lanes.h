@@ -18,6 +18,14 @@ INLINE_LANES vec load_lanes(const float *from) {
     return value;
 }
 
+/// LANES bfloat16, widened.
+INLINE_LANES vec load_bfloat16_lanes(const uint16_t *from) {
+    typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+    halves value;
+    memcpy(&value, from, sizeof value);
+    return (vec)(__builtin_convertvector(value, ivec) << 16);
+}
+
 INLINE_LANES void store_lanes(float *to, vec value) { memcpy(to, &value, sizeof value); }
 
 INLINE_LANES vec all_lanes(float value) { return value - (vec){}; }

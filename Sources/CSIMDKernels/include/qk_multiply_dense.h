@@ -6,7 +6,7 @@
 
 /// y[m, n] = Σ_k x[m, k] w[n, k] (+ bias[n]) (+ y[m, n]) for first_output <= n < end_output, with w
 /// widened exactly to float32 and every product and sum one fused multiply-add where the variant has
-/// them. The order of a sum depends on k alone.
+/// them. The order of a sum depends on k, and on whether there is one row.
 typedef struct {
     const void *w; // n rows of k elements
     qk_float_type type;

@@ -16,10 +16,11 @@ enum { QK_KEYS_AT_ONCE = 64 };
 /// (Milakov & Gimelshein 2018), so the memory does not grow with them.
 typedef struct {
     const float *q;   // query i, head h: q + i · q_stride + h · d, d floats
-    const float *k;   // block b of QK_KEY_BLOCK tokens: k + b · k_stride, [d][QK_KEY_BLOCK]
-    const float *v;   // token t: v + t · v_stride, d floats
+    const void *k;    // block b of QK_KEY_BLOCK tokens: from element b · k_stride on, [d][QK_KEY_BLOCK]
+    const void *v;    // token t: from element t · v_stride on, d elements
+    qk_float_type type; // of keys and values: QK_FLOAT32 or QK_BFLOAT16
     float *out;       // like q
-    float *scratch;   // (QK_KEYS_AT_ONCE + 2) · queries · heads floats
+    float *scratch;   // (QK_KEYS_AT_ONCE + d + 2) · queries · heads floats
     size_t q_stride, k_stride, v_stride;
     size_t queries;   // rows of q
     size_t heads;     // query heads that share the key-value head

@@ -41,10 +41,11 @@ extension LanguageModel {
         if reference != nil { evaluation.comparison = .init() }
         var run = try DecoderRun(self, mode: options.mode, on: workers)
         var referenceRun = try DecoderRun(reference ?? self, mode: options.mode, on: workers)
-        let cache = try makeCache(reserving: min(options.windowTokenCount, tokens.count))
-        let referenceCache = try reference?.makeCache(
-            reserving: min(options.windowTokenCount, tokens.count)
+        let (count, dtype) = (
+            min(options.windowTokenCount, tokens.count), options.mode.cacheDType
         )
+        let cache = try makeCache(reserving: count, as: dtype)
+        let referenceCache = try reference?.makeCache(reserving: count, as: dtype)
         // Logits of a few rows at a time: all of them would take more than the model.
         let rowsAtOnce = max(1 << 22 / vocabularySize, 1)
         var scores = RowScores(vocabularySize, workers)

@@ -77,7 +77,7 @@ extension LanguageModel {
             states.append(
                 Continuation(
                     index: index,
-                    cache: try makeCache(reserving: room),
+                    cache: try makeCache(reserving: room, as: options.mode.cacheDType),
                     sampler: Sampler(options.sampling, prompt: prompt, stream: index)
                 )
             )

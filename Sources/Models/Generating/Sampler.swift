@@ -56,29 +56,19 @@ struct Sampler {
 
     private mutating func draw(_ logits: [Float]) -> Int {
         let largest = logits[Self.largest(logits)]
-        let threshold = largest - Self.leastLogit * options.temperature
-        var candidates: [Candidate] = []
-        for token in logits.indices where logits[token] >= threshold {
-            let exponent = Double(logits[token] - largest) / Double(options.temperature)
-            candidates.append(Candidate(token: token, weight: exp(exponent)))
-        }
-        // Of equal ones the lower number first, so that nothing depends on how they are sorted.
-        candidates.sort { ($1.weight, $0.token) < ($0.weight, $1.token) }
-        if let count = options.topK, count < candidates.count {
-            candidates.removeLast(candidates.count - count)
-        }
-        if options.topP < 1 {
+        var candidates = Self.candidates(logits, largest, Self.leastLogit, options.temperature)
+        if options.topK != nil || options.topP < 1 {
             let total = candidates.reduce(0) { $0 + $1.weight }
-            var sum = 0.0
-            let count = candidates.firstIndex { candidate in
-                sum += candidate.weight
-                return sum >= Double(options.topP) * total
+            // Few candidates have nearly all probability: those are sorted, and the others only if need be.
+            for logit in [2, 5, 10, Self.leastLogit] {
+                candidates = Self.candidates(logits, largest, logit, options.temperature)
+                // Of equal ones the lower number first, so that nothing depends on how they are sorted.
+                candidates.sort { ($1.weight, $0.token) < ($0.weight, $1.token) }
+                if cut(&candidates, total, areAll: logit == Self.leastLogit) { break }
             }
-            candidates.removeLast(candidates.count - 1 - (count ?? candidates.count - 1))
         }
-        if options.minP > 0, let first = candidates.first {
-            candidates.removeAll { $0.weight < Double(options.minP) * first.weight }
-        }
+        // The most probable one has the weight 1.
+        if options.minP > 0 { candidates.removeAll { $0.weight < Double(options.minP) } }
         let total = candidates.reduce(0) { $0 + $1.weight }
         var place = Double(generator.next() >> 11) * 0x1p-53 * total
         for candidate in candidates {
@@ -86,5 +76,45 @@ struct Sampler {
             if place < 0 { return candidate.token }
         }
         return candidates.last?.token ?? 0
+    }
+
+    /// The tokens whose logits, divided by the temperature, are at most so much below the largest.
+    private static func candidates(
+        _ logits: [Float],
+        _ largest: Float,
+        _ below: Float,
+        _ temperature: Float
+    ) -> [Candidate] {
+        let threshold = largest - below * temperature
+        var candidates: [Candidate] = []
+        for token in logits.indices where logits[token] >= threshold {
+            let exponent = Double(logits[token] - largest) / Double(temperature)
+            candidates.append(Candidate(token: token, weight: exp(exponent)))
+        }
+        return candidates
+    }
+
+    /// Cuts sorted candidates by number and by probability together.
+    /// - Parameters:
+    ///   - candidates: the most probable ones.
+    ///   - total: the weight of all there are.
+    ///   - areAll: whether there are no others.
+    /// - Returns: whether they were enough to know where to cut.
+    private func cut(_ candidates: inout [Candidate], _ total: Double, areAll: Bool) -> Bool {
+        var total = total
+        if let count = options.topK {
+            guard count <= candidates.count || areAll else { return false }
+            candidates.removeLast(max(candidates.count - count, 0))
+            total = candidates.reduce(0) { $0 + $1.weight }
+        }
+        guard options.topP < 1 else { return true }
+        var sum = 0.0
+        let last = candidates.firstIndex { candidate in
+            sum += candidate.weight
+            return sum >= Double(options.topP) * total
+        }
+        guard let last else { return areAll }
+        candidates.removeLast(candidates.count - 1 - last)
+        return true
     }
 }

@@ -20,7 +20,7 @@ public final class DenseWeight: LinearWeight {
     public let isTransposed: Bool
     /// In float32 as they are, else as the bytes of their type.
     private let elements: [Float]
-    private let narrowElements: [UInt8]
+    private let narrowElements: AlignedBuffer
 
     /// Makes a weight of a matrix as files hold it, `[N, K]` or transposed.
     /// - Parameters:
@@ -34,13 +34,13 @@ public final class DenseWeight: LinearWeight {
         self.isTransposed = isTransposed
         guard dtype != .float32 else {
             elements = stored.elements
-            narrowElements = []
+            narrowElements = Self.buffer(0)
             return
         }
         elements = []
-        var bytes = [UInt8](repeating: 0, count: stored.elements.count * dtype.byteCount)
+        var bytes = Self.buffer(stored.elements.count * dtype.byteCount)
         stored.elements.withFloatBytes { floats in
-            bytes.withMutableRawSpan {
+            bytes.withMutableBytes {
                 _ = ConvertFloatKernel.selected.convert(
                     floats,
                     as: .float32,
@@ -50,6 +50,15 @@ public final class DenseWeight: LinearWeight {
             }
         }
         narrowElements = bytes
+    }
+
+    /// Memory for elements; without any the process ends, as with an array.
+    private static func buffer(_ byteCount: Int) -> AlignedBuffer {
+        do {
+            return try AlignedBuffer(byteCount: byteCount)
+        } catch {
+            preconditionFailure("no memory for a weight: \(error)")
+        }
     }
 
     /// Multiplies: `y = x · Wᵀ` (+ bias) (+ y); see `LinearWeight`.
@@ -67,7 +76,7 @@ public final class DenseWeight: LinearWeight {
             var options = ProductOptions()
             options.bias = bias
             options.accumulates = accumulates
-            narrowElements.withRawSpan { weight in
+            narrowElements.withBytes { weight in
                 MultiplyDenseKernel.selected.multiply(
                     x,
                     with: weight,
@@ -174,7 +183,7 @@ public final class DenseWeight: LinearWeight {
         let range = index * columnCount..<(index + 1) * columnCount
         guard dtype != .float32 else { return Array(elements[range]) }
         var widened = [Float](repeating: 0, count: columnCount)
-        narrowElements.withRawSpan { bytes in
+        narrowElements.withBytes { bytes in
             widened.withMutableFloatBytes {
                 _ = ConvertFloatKernel.selected.convert(
                     bytes.extracting(range.lowerBound * 2..<range.upperBound * 2),
@@ -190,7 +199,7 @@ public final class DenseWeight: LinearWeight {
     private func withFloats<Result>(_ body: (Span<Float>) -> Result) -> Result {
         guard dtype != .float32 else { return elements.withFloatSpan(body) }
         var widened = [Float](repeating: 0, count: rowCount * columnCount)
-        narrowElements.withRawSpan { bytes in
+        narrowElements.withBytes { bytes in
             widened.withMutableFloatBytes {
                 _ = ConvertFloatKernel.selected.convert(
                     bytes,
