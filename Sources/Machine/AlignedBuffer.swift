@@ -27,6 +27,23 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     /// The number of bytes.
     public let byteCount: Int
     private let budget: MemoryBudget?
+    /// What owns the bytes, if it is not this buffer.
+    private let slab: MemoryArena.Slab?
+
+    /// Takes zeroed bytes of an arena.
+    /// - Parameters:
+    ///   - byteCount: 0 or more.
+    ///   - arena: where they are.
+    /// - Throws: `AllocationError` if the arena cannot grow.
+    public init(byteCount: Int, in arena: MemoryArena) throws(AllocationError) {
+        precondition(byteCount >= 0, "a buffer of \(byteCount) bytes")
+        let (slab, offset) = try arena.take(byteCount)
+        // The bytes were zeroed with the slab, and nobody else has them.
+        unsafe base = slab.buffer.base + offset
+        self.byteCount = byteCount
+        budget = nil
+        self.slab = slab
+    }
 
     /// Allocates zeroed bytes.
     /// - Parameters:
@@ -57,10 +74,11 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
         unsafe base = allocated
         self.byteCount = byteCount
         self.budget = budget
+        slab = nil
     }
 
     deinit {
-        unsafe free(base)
+        if slab == nil { unsafe free(base) }
         budget?.release(byteCount)
     }
 

@@ -127,22 +127,41 @@ struct ModelLoader {
     /// Reads all matrices, several at a time.
     func matrices(on workers: WorkerPool) throws(CheckpointError) -> [String: any LinearWeight] {
         let modules = config.modules.filter { $0.weightShape.count == 2 }
+        let arena = MemoryArena(
+            expecting: modules.reduce(0) { $0 + preparedByteCount($1) },
+            budget: options.budget
+        )
         let weights = try workers.map(modules.count) {
             (index, _) throws(CheckpointError) -> any LinearWeight in
-            try matrix(modules[index])
+            try matrix(modules[index], arena)
         }
         return Dictionary(
             uniqueKeysWithValues: zip(modules.map { $0.path.text }, weights)
         )
     }
 
-    private func matrix(_ module: ModelModule) throws(CheckpointError) -> any LinearWeight {
+    /// About as many bytes as a weight takes if it is quantized: 4 bits and a scale for 64 of them.
+    private func preparedByteCount(_ module: ModelModule) -> Int {
+        let rows = (module.weightShape[0] + 15) / 16 * 16
+        let isQuantized: Bool =
+            switch module.kind {
+            case .linear: checkpoint.quantization != nil || options.quantization != nil
+            case .outputHead: options.headQuantization != nil
+            default: false
+            }
+        return isQuantized ? rows * module.weightShape[1] * 9 / 16 + 128 : 0
+    }
+
+    private func matrix(
+        _ module: ModelModule,
+        _ arena: MemoryArena
+    ) throws(CheckpointError) -> any LinearWeight {
         let name = module.weightName
         guard let view = checkpoint[name] else {
             throw CheckpointError(.modelTensorMissing, "there is no such tensor", tensor: name)
         }
         if let stored = try StoredQuantization(view, in: checkpoint) {
-            return try PreparedWeight(QuantizedMatrix(stored), budget: options.budget)
+            return try PreparedWeight(QuantizedMatrix(stored), in: arena)
         }
         let matrix = try Matrix(name, in: checkpoint)
         let quantization: QuantizationConfig? =
@@ -152,7 +171,7 @@ struct ModelLoader {
             default: nil
             }
         if let quantization {
-            return try PreparedWeight(matrix.quantized(using: quantization), budget: options.budget)
+            return try PreparedWeight(matrix.quantized(using: quantization), in: arena)
         }
         return DenseWeight(matrix, as: floatType(of: view))
     }

@@ -40,12 +40,18 @@ public final class PreparedWeight: Sendable {
             _ panels: PackedPanels,
             of weight: QuantizedMatrix,
             values: Codebook4Bit?,
-            budget: MemoryBudget?
+            budget: MemoryBudget?,
+            arena: MemoryArena?
         ) throws(CheckpointError) {
-            var codes = try AlignedBuffer.allocate(byteCount: panels.codeByteCount, budget: budget)
+            var codes = try AlignedBuffer.allocate(
+                byteCount: panels.codeByteCount,
+                budget: budget,
+                in: arena
+            )
             var scales = try AlignedBuffer.allocate(
                 byteCount: 4 * panels.scaleCount,
-                budget: budget
+                budget: budget,
+                in: arena
             )
             weight.codes.withRawSpan { source in
                 weight.absmax.values.withFloatSpan { absmax in
@@ -78,10 +84,12 @@ public final class PreparedWeight: Sendable {
     /// - Parameters:
     ///   - weight: what to multiply with.
     ///   - budget: what the copy is counted against.
+    ///   - arena: where the copy is, if it shares memory with others; counted there.
     /// - Throws: `limit.memory`.
     public init(
         _ weight: QuantizedMatrix,
-        budget: MemoryBudget? = nil
+        budget: MemoryBudget? = nil,
+        in arena: MemoryArena? = nil
     ) throws(CheckpointError) {
         rowCount = weight.rowCount
         columnCount = weight.columnCount
@@ -90,7 +98,13 @@ public final class PreparedWeight: Sendable {
         if let panels = PackedPanels(weight) {
             let values = weight.config.format.kernelCodebook
             storage = .packed(
-                try PackedCodes(panels, of: weight, values: values, budget: budget)
+                try PackedCodes(
+                    panels,
+                    of: weight,
+                    values: values,
+                    budget: budget,
+                    arena: arena
+                )
             )
         } else {
             storage = .canonical(weight)

@@ -44,9 +44,11 @@ extension AlignedBuffer {
     /// - Throws: `limit.memory`.
     package static func allocate(
         byteCount: Int,
-        budget: MemoryBudget? = nil
+        budget: MemoryBudget? = nil,
+        in arena: MemoryArena? = nil
     ) throws(CheckpointError) -> AlignedBuffer {
         do {
+            if let arena { return try AlignedBuffer(byteCount: byteCount, in: arena) }
             return try AlignedBuffer(byteCount: byteCount, budget: budget)
         } catch {
             throw CheckpointError(error)
