@@ -35,3 +35,9 @@ void cs_catch_stop_signals(void) {
 void cs_ignore_file_size_signal(void) { signal(SIGXFSZ, SIG_IGN); }
 
 int cs_stop_signal(void) { return atomic_load(&stop_signal); }
+
+void cs_release_stop_signals(void) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    atomic_store(&stop_signal, 0);
+}

@@ -143,6 +143,16 @@ extension CheckpointError {
         case tokenizerTemplate = "tokenizer.template"
         /// A model's folder has no tokenizer.
         case tokenizerMissing = "tokenizer.missing"
+        /// A model has no template for conversations.
+        case templateMissing = "template.missing"
+        /// A template is malformed.
+        case templateSyntax = "template.syntax"
+        /// A template uses what is not known here.
+        case templateUnsupported = "template.unsupported"
+        /// A template takes too many steps, writes too much or is nested too deeply.
+        case templateLimit = "template.limit"
+        /// A template cannot be carried out, or says itself that a conversation is not possible.
+        case templateFailed = "template.failed"
         /// A text is not UTF-8.
         case textEncoding = "text.encoding"
         // Adapters
@@ -213,7 +223,8 @@ extension CheckpointError.Code {
         switch self {
         case .fileMissing, .fileUnreadable, .fileNotRegular, .indexShardMissing: .missingInput
         case .pickleRefused, .zstdOrder, .configUnsupported, .quantUnsupported, .ggufVersion,
-            .ggufUnsupported, .tokenizerUnsupported, .adapterUnsupported, .hostKernel:
+            .ggufUnsupported, .tokenizerUnsupported, .templateUnsupported, .adapterUnsupported,
+            .hostKernel:
             .unsupported
         case .outputExists, .outputBusy, .outputUnfinished: .outputExists
         case .fileChanged, .fileIo: .inputOutput

@@ -17,11 +17,24 @@ public struct TextModel: Sendable {
     /// Tokens after which nothing follows, as the model's files say.
     public let stopTokens: Set<Int>
 
+    /// How it writes conversations, in the words of its files; nil if they do not say.
+    public let chatTemplate: String?
+    /// The special tokens that its template may ask for, such as `bos_token`.
+    public let specialTokens: JSONObject
+
     /// Puts a model and a tokenizer together.
-    public init(_ model: LanguageModel, tokenizer: Tokenizer, stopTokens: Set<Int>) {
+    public init(
+        _ model: LanguageModel,
+        tokenizer: Tokenizer,
+        stopTokens: Set<Int>,
+        chatTemplate: String? = nil,
+        specialTokens: JSONObject = JSONObject()
+    ) {
         self.model = model
         self.tokenizer = tokenizer
         self.stopTokens = stopTokens
+        self.chatTemplate = chatTemplate
+        self.specialTokens = specialTokens
     }
 
     /// Opens a model and its tokenizer: a folder, a GGUF file, or a name in the local Hugging Face cache.
@@ -58,7 +71,9 @@ public struct TextModel: Sendable {
         self.init(
             try LanguageModel(checkpoint, options: options, on: workers),
             tokenizer: tokenizer,
-            stopTokens: try files.stopTokens(tokenizer)
+            stopTokens: try files.stopTokens(tokenizer),
+            chatTemplate: try files.chatTemplate(),
+            specialTokens: try files.specialTokens()
         )
     }
 
@@ -148,6 +163,27 @@ public struct TextModel: Sendable {
         let end: End =
             filter.hasStopped ? .stopText : End(rawValue: sequences[0].end.rawValue) ?? .length
         return Answer(text: text, tokens: sequences[0].tokens, end: end)
+    }
+
+    /// Returns the tokens of a conversation, up to where the next answer begins.
+    /// - Parameters:
+    ///   - messages: what was said.
+    ///   - template: in place of the model's own.
+    /// - Returns: numbers of tokens.
+    /// - Throws: `template.missing` if the model has no template; `template.…`; as `Tokenizer.encode`.
+    public func tokens(
+        of messages: [ChatTemplate.Message],
+        template: String? = nil
+    ) throws(CheckpointError) -> [Int] {
+        guard let template = template ?? chatTemplate else {
+            throw CheckpointError(
+                .templateMissing,
+                "the model has no chat template, so it does not know conversations",
+                hint: "generate continues any text"
+            )
+        }
+        let text = try ChatTemplate(template).render(messages, variables: specialTokens)
+        return try tokenizer.encode(text, addsSpecialTokens: false)
     }
 
     /// Makes sure that the model has all tokens.

@@ -58,6 +58,33 @@ struct TokenizerFiles {
         }
     }
 
+    /// The special tokens that a chat template may ask for, under their names.
+    func specialTokens() throws(CheckpointError) -> JSONObject {
+        var tokens = JSONObject()
+        for key: Name in ["bos_token", "eos_token", "pad_token", "unk_token"] {
+            if let text = try specialToken(key) { tokens[key] = .string(text) }
+        }
+        return tokens
+    }
+
+    /// The chat template: a file of its own, or a member of `tokenizer_config.json`, which may have
+    /// several by name; nil if there is none.
+    func chatTemplate() throws(CheckpointError) -> String? {
+        if let text = try text("chat_template.jinja") { return text }
+        switch try json("tokenizer_config.json")?["chat_template"] {
+        case .string(let text): return text
+        case .array(let several):
+            let named = several.compactMap { value -> (name: JSONValue?, text: JSONValue?)? in
+                guard case .object(let template) = value else { return nil }
+                return (template["name"], template["template"])
+            }
+            let chosen = named.first { $0.name == .string("default") } ?? named.first
+            if case .string(let text)? = chosen?.text { return text }
+            return nil
+        default: return nil
+        }
+    }
+
     /// Reads a file of settings; nil if it is not there.
     func json(_ name: Name) throws(CheckpointError) -> JSONObject? {
         guard let file = companion(name) else { return nil }

@@ -16,7 +16,7 @@ struct Quantize: ParsableCommand {
         version: Version.text,
         subcommands: [
             Convert.self, Dequantize.self, LoftQCommand.self, Fuse.self, Adapter.self, Inspect.self,
-            Verify.self, Generate.self, Evaluate.self,
+            Verify.self, Generate.self, Chat.self, Evaluate.self,
             Bench.self,
             Doctor.self,
         ]

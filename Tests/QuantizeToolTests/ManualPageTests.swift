@@ -32,7 +32,7 @@ import Testing
     @Test func namesEveryCommand() throws {
         let page = try page()
         let commands = try commands()
-        #expect(commands.count == 13)
+        #expect(commands.count == 14)
         for command in commands {
             let name = try #require(command["commandName"] as? String)
             let abstract = try #require(command["abstract"] as? String)

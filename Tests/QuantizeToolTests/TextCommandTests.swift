@@ -115,6 +115,43 @@ import Testing
         }
     }
 
+    @Test func aConversationIsWrittenByTheTemplate() throws {
+        try withScratchFolder { scratch in
+            let template = scratch.appendingPathComponent("chat.jinja").path
+            try Data(
+                """
+                {%- for m in messages %}{% if m.role != 'user' %}{{ m.content }} {% else %}
+                {{- m.content }}{% endif %}{% endfor -%}
+                """.utf8
+            ).write(to: URL(fileURLWithPath: template))
+            let words = [
+                "chat", model, "--template", template, "--temperature", "0", "--max-tokens", "20",
+            ]
+            let outcome = try Tool.run(
+                words + ["--json"],
+                input: "And it came to pass\n\n/new\nIn the beginning\n"
+            )
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let messages = try #require(try outcome.object()["messages"] as? [[String: String]])
+            #expect(messages.map { $0["role"] } == ["user", "assistant", "user", "assistant"])
+            for (prompt, place) in [("And it came to pass", 1), ("In the beginning", 3)] {
+                let text = try Tool.succeed([
+                    "generate", model, "-p", prompt, "--max-tokens", "20",
+                ]).output
+                #expect(messages[place]["content"] == text)
+            }
+            let plain = try Tool.run(words, input: "In the beginning\n")
+            #expect(plain.output == (messages[3]["content"] ?? "") + "\n")
+
+            let missing = try Tool.run(["chat", model, "--json"], input: "x\n")
+            #expect(missing.status == 65)
+            #expect(try missing.error()["code"] as? String == "template.missing")
+            try Data("{% if %}".utf8).write(to: URL(fileURLWithPath: template))
+            let broken = try Tool.run(words + ["--json"], input: "x\n")
+            #expect(try broken.error()["code"] as? String == "template.syntax")
+        }
+    }
+
     @Test func aModelIsNoDistanceFromItself() throws {
         let outcome = try Tool.succeed([
             "eval", model, Repository.validText.path, "--tokens", "300", "--against", model,

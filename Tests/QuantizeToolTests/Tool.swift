@@ -44,6 +44,7 @@ struct Tool {
         _ arguments: [String],
         environment: [String: String] = [:],
         fileBlockLimit: Int? = nil,
+        input: String? = nil,
         afterStart: (Int32) -> Void = { _ in }
     ) throws -> Outcome {
         try withScratchFolder { scratch in
@@ -71,6 +72,11 @@ struct Tool {
             process.standardOutput = try FileHandle(forWritingTo: output)
             process.standardError = try FileHandle(forWritingTo: errors)
             process.standardInput = FileHandle.nullDevice
+            if let input {
+                let file = scratch.appendingPathComponent("input")
+                try Data(input.utf8).write(to: file)
+                process.standardInput = try FileHandle(forReadingFrom: file)
+            }
             try process.run()
             afterStart(process.processIdentifier)
             process.waitUntilExit()

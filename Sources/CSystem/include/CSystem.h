@@ -30,6 +30,8 @@ void cs_ignore_file_size_signal(void);
 
 // The signal that asked to stop: 0, SIGINT or SIGTERM.
 int cs_stop_signal(void);
+// Forgets the signal, and lets SIGINT and SIGTERM end the process again.
+void cs_release_stop_signals(void);
 
 // Threads that wait for work: `count` of them beside the thread that calls.
 typedef struct cs_workers cs_workers;

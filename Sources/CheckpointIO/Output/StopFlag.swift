@@ -21,6 +21,12 @@ public final class StopFlag: Sendable {
         cs_catch_stop_signals()
     }
 
+    /// Lets SIGINT and SIGTERM end the process again, and forgets one that asked to stop: for programs
+    /// that wait for somebody between two pieces of work.
+    public static func releaseSignals() {
+        cs_release_stop_signals()
+    }
+
     /// Asks to stop.
     public func request() {
         isRequested.store(true, ordering: .relaxed)

@@ -64,6 +64,18 @@ final class Console: Sendable {
         if let hint { say("\(painted("hint:", "36;1")) \(hint)") }
     }
 
+    /// Whether somebody looks at a terminal.
+    var isInteractive: Bool { terminal.isInteractive }
+
+    /// Asks for a line of input; on a terminal only.
+    func ask(_ question: String) {
+        guard terminal.isInteractive else { return }
+        state.withLock { state in
+            Console.closeLine(&state)
+            Console.write(painted(question, "36;1"))
+        }
+    }
+
     /// Starts a line of progress over so many bytes.
     func startProgress(totalByteCount: Int) {
         state.withLock { state in
