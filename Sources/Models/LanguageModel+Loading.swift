@@ -163,13 +163,14 @@ struct ModelLoader {
         if let stored = try StoredQuantization(view, in: checkpoint) {
             return try PreparedWeight(QuantizedMatrix(stored), in: arena)
         }
-        let matrix = try Matrix(name, in: checkpoint)
         let quantization: QuantizationConfig? =
             switch module.kind {
             case .linear: options.quantization
             case .outputHead: options.headQuantization
             default: nil
             }
+        if quantization == nil, let weight = try DenseWeight(reading: view) { return weight }
+        let matrix = try Matrix(name, in: checkpoint)
         if let quantization {
             return try PreparedWeight(matrix.quantized(using: quantization), in: arena)
         }

@@ -52,6 +52,26 @@ public final class DenseWeight: LinearWeight {
         narrowElements = bytes
     }
 
+    /// Reads a matrix of 16-bit floats as it is stored, without a wider copy on the way; nil for others.
+    /// - Parameter view: `[N, K]` in bfloat16 or float16.
+    /// - Throws: what reading throws.
+    init?(reading view: TensorView) throws(CheckpointError) {
+        let shape = view.description.shape
+        guard view.isPlain, shape.count == 2, let dtype = FloatDType(view.description.dtype),
+            dtype != .float32
+        else { return nil }
+        rowCount = shape[0]
+        columnCount = shape[1]
+        self.dtype = dtype
+        isTransposed = false
+        elements = []
+        var bytes = Self.buffer(view.description.elementCount * dtype.byteCount)
+        try bytes.withMutableBytes { (bytes) throws(CheckpointError) in
+            try view.read(0..<view.description.elementCount, into: &bytes)
+        }
+        narrowElements = bytes
+    }
+
     /// Memory for elements; without any the process ends, as with an array.
     private static func buffer(_ byteCount: Int) -> AlignedBuffer {
         do {
