@@ -24,6 +24,13 @@ extension LanguageModel {
             self.quantization = quantization
             self.headQuantization = headQuantization
         }
+
+        /// Opens a checkpoint with these options.
+        func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+            var own = checkpoint
+            own.budget = own.budget ?? budget
+            return try Checkpoint(at: path, options: own)
+        }
     }
 
     /// Opens a model: a folder, a file, or a name in the local Hugging Face cache; see `Checkpoint`.
@@ -40,13 +47,7 @@ extension LanguageModel {
         options: LoadingOptions = LoadingOptions(),
         on workers: WorkerPool = .shared()
     ) throws(CheckpointError) {
-        var checkpointOptions = options.checkpoint
-        checkpointOptions.budget = checkpointOptions.budget ?? options.budget
-        try self.init(
-            Checkpoint(at: path, options: checkpointOptions),
-            options: options,
-            on: workers
-        )
+        try self.init(options.open(path), options: options, on: workers)
     }
 
     /// Reads a model out of an open checkpoint.

@@ -49,13 +49,7 @@ public struct TextModel: Sendable {
         options: LanguageModel.LoadingOptions = LanguageModel.LoadingOptions(),
         on workers: WorkerPool = .shared()
     ) throws(CheckpointError) {
-        var checkpointOptions = options.checkpoint
-        checkpointOptions.budget = checkpointOptions.budget ?? options.budget
-        try self.init(
-            Checkpoint(at: path, options: checkpointOptions),
-            options: options,
-            on: workers
-        )
+        try self.init(options.open(path), options: options, on: workers)
     }
 
     /// Reads a model and its tokenizer out of an open checkpoint.

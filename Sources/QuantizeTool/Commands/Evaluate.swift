@@ -176,7 +176,6 @@ struct Evaluate: ToolCommand {
     ) throws(CheckpointError) -> Evaluation {
         StopFlag.catchSignals()
         let stop = StopFlag(followingSignals: true)
-        console.startProgress(totalByteCount: ids.count)
         defer { console.endProgress() }
         let evaluation = try subject.evaluate(
             ids,
