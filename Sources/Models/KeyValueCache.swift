@@ -69,10 +69,12 @@ public final class KeyValueCache {
         // Half as much again, so that copying takes its share of the time and no more.
         let wanted = (max(tokens, capacity + capacity / 2) + block - 1) / block * block
         if keys.isEmpty {
-            for _ in 0..<layerCount {
-                keys.append(try Storage(wanted * width * dtype.byteCount, budget))
-                values.append(try Storage(wanted * width * dtype.byteCount, budget))
+            // All of them or none.
+            var made: [Storage] = []
+            for _ in 0..<2 * layerCount {
+                made.append(try Storage(wanted * width * dtype.byteCount, budget))
             }
+            (keys, values) = (Array(made[..<layerCount]), Array(made[layerCount...]))
         } else {
             let used = (count + block - 1) / block * block * width * dtype.byteCount
             for storage in keys + values {

@@ -113,7 +113,8 @@ extension LanguageModel {
             layers: layers,
             finalNorm: try norm(prefix + "norm"),
             head: config.tiesWordEmbeddings
-                ? Linear(try loader.tiedHead(table)) : try linear("lm_head"),
+                ? Linear(try loader.tiedHead(table, prefix + "embed_tokens"))
+                : try linear("lm_head"),
             warnings: checkpoint.warnings
         )
     }
@@ -170,12 +171,40 @@ struct ModelLoader {
             case .outputHead: options.headQuantization
             default: nil
             }
-        if quantization == nil, let weight = try DenseWeight(reading: view) { return weight }
-        let matrix = try Matrix(name, in: checkpoint)
-        if let quantization {
-            return try PreparedWeight(matrix.quantized(using: quantization), in: arena)
+        if let quantization { return try quantized(view, using: quantization, arena) }
+        if let weight = try DenseWeight(reading: view) { return weight }
+        return DenseWeight(try Matrix(name, in: checkpoint), as: floatType(of: view))
+    }
+
+    /// Quantizes a matrix of floats as converting the checkpoint would, a few rows at a time.
+    private func quantized(
+        _ view: TensorView,
+        using quantization: QuantizationConfig,
+        _ arena: MemoryArena?
+    ) throws(CheckpointError) -> PreparedWeight {
+        let shape = view.description.shape
+        guard shape.count == 2, let stored = StoredFloats(view) else {
+            throw CheckpointError(
+                .quantUnsupported,
+                "not a matrix of floats",
+                file: view.fileName,
+                tensor: view.description.name,
+                found: "\(view.storedType) \(shape)"
+            )
         }
-        return DenseWeight(matrix, as: floatType(of: view))
+        let type = floatType(of: view)
+        let source: any FloatSource =
+            stored.dtype == type ? stored : RoundedFloats(stored, to: type)
+        return try PreparedWeight(
+            QuantizedMatrix(
+                quantizing: source,
+                rowCount: shape[0],
+                columnCount: shape[1],
+                using: quantization
+            ),
+            budget: options.budget,
+            in: arena
+        )
     }
 
     private func floatType(of view: TensorView) -> FloatDType {
@@ -210,12 +239,17 @@ struct ModelLoader {
     }
 
     /// The head of a model that ties it to its embedding.
-    func tiedHead(_ table: DenseWeight) throws(CheckpointError) -> any LinearWeight {
-        guard let quantization = options.headQuantization else { return table }
-        return try PreparedWeight(
-            table.dequantized().quantized(using: quantization),
-            budget: options.budget
-        )
+    /// - Parameters:
+    ///   - table: of the embedding.
+    ///   - path: the embedding's name.
+    /// - Returns: the table, or a quantized copy.
+    /// - Throws: what quantizing throws.
+    func tiedHead(_ table: DenseWeight, _ path: String) throws(CheckpointError) -> any LinearWeight
+    {
+        guard let quantization = options.headQuantization,
+            let view = checkpoint[Name(path + ".weight")]
+        else { return table }
+        return try quantized(view, using: quantization, nil)
     }
 
     private func required(

@@ -90,6 +90,26 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("nf4", ["--type", "nf4"]), ("nf4-dq", ["--double-quant"]), ("int8", ["--type", "int8"]),
+    ])
+    func quantizingWhileLoadingIsConverting(format: String, options: [String]) throws {
+        try withScratchFolder { scratch in
+            let converted = scratch.appendingPathComponent("converted").path
+            try Tool.succeed(["convert", model, converted] + options)
+            func perplexity(_ words: String...) throws -> Double {
+                let outcome = try Tool.succeed(
+                    ["eval"] + words + [Repository.validText.path, "--tokens", "300", "--json"]
+                ).object()
+                let models = try #require(outcome["models"] as? [[String: Any]])
+                return try #require(models.first?["perplexity"] as? Double)
+            }
+            let stored = try perplexity(converted)
+            #expect(try perplexity(model, "--type", format) == stored)
+            #expect(try perplexity(model) != stored)
+        }
+    }
+
     @Test func anAdapterChangesWhatIsSaid() throws {
         let adapter = Repository.root
             .appendingPathComponent("Examples/plain-english-adapter/adapter").path
@@ -177,11 +197,19 @@ import Testing
                 )
             }
             let long = String(repeating: "begat and ", count: 300)
+            let refusing = scratch.appendingPathComponent("refusing.jinja")
+            try Data("{{ raise_exception('roles must alternate') }}".utf8).write(to: refusing)
+            let foreign = try Golden.url("peft/model/adapters/lora_qv").path
             let mistakes: [(arguments: [String], status: Int32, code: String)] = [
                 (["generate", bare.path, "-p", "x"], 65, "tokenizer.missing"),
                 (["generate", model, "-p", ""], 65, "tokenizer.vocab"),
                 (["generate", model, "-p", long], 65, "model.context"),
                 (["eval", model, text.path], 65, "text.encoding"),
+                (["chat", model, "--template", refusing.path], 65, "template.failed"),
+                (
+                    ["generate", model, "-p", "x", "--adapter", foreign], 65,
+                    "adapter.tensorMissing"
+                ),
                 (["eval", model, "/nowhere/text"], 66, "file.missing"),
                 (
                     ["eval", model, Repository.validText.path, "--window", "512"], 65,
