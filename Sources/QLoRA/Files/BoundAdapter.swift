@@ -91,14 +91,8 @@ extension TensorView {
     /// Reads all elements of a float tensor, widened to float32.
     /// - Throws: `num.nonFinite` for the first that is NaN or infinite; what reading throws.
     func finiteFloats() throws(CheckpointError) -> [Float] {
-        guard let stored = StoredFloats(self) else {
+        guard let elements = try floats() else {
             throw CheckpointError(.adapterDtype, "not a tensor of floats", tensor: description.name)
-        }
-        let source: any FloatSource =
-            stored.dtype == .float32 ? stored : RoundedFloats(stored, to: .float32)
-        var elements = [Float](repeating: 0, count: description.elementCount)
-        try elements.withMutableFloatBytes { (bytes) throws(CheckpointError) in
-            try source.read(0..<source.elementCount, into: &bytes)
         }
         if let index = elements.firstIndex(where: { !$0.isFinite }) {
             throw CheckpointError(

@@ -89,28 +89,15 @@ struct Chat: ToolCommand {
         _ stop: StopFlag,
         _ console: Console
     ) throws -> TextModel.Answer {
-        let tokens = try model.tokens(of: messages, template: template)
-        var meter = TokenMeter(promptTokenCount: tokens.count)
-        var failure: CheckpointError?
-        let answer = try model.generate(
-            tokens,
-            options: generation.options(options.mode.mode, temperature: Self.usualTemperature),
-            stopTexts: generation.stop,
-            on: options.workers
-        ) { piece in
-            meter.record()
-            if !shared.json {
-                do throws(CheckpointError) {
-                    try StandardStream.put(piece)
-                } catch {
-                    failure = error
-                }
-            }
-            return failure == nil && !stop.isSet
-        }
-        if let failure { throw failure }
+        let (answer, meter) = try generation.answer(
+            to: model.tokens(of: messages, template: template),
+            by: model,
+            options,
+            temperature: Self.usualTemperature,
+            streams: !shared.json,
+            stop: stop
+        )
         if !shared.json { try StandardStream.put("\n") }
-        meter.finish(tokenCount: answer.tokens.count)
         console.detail(meter.sentence)
         return answer
     }

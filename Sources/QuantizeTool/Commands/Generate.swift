@@ -46,27 +46,15 @@ struct Generate: ToolCommand {
         console.detail("loaded in \(Quantity.duration((ContinuousClock.now - start).seconds))")
         StopFlag.catchSignals()
         let stop = StopFlag(followingSignals: true)
-        var meter = TokenMeter(promptTokenCount: tokens.count)
         let streams = !shared.json
-        var failure: CheckpointError?
-        let answer = try model.generate(
-            tokens,
-            options: generation.options(options.mode.mode, temperature: 0),
-            stopTexts: generation.stop,
-            on: options.workers
-        ) { piece in
-            meter.record()
-            if streams {
-                do throws(CheckpointError) {
-                    try StandardStream.put(piece)
-                } catch {
-                    failure = error
-                }
-            }
-            return failure == nil && !stop.isSet
-        }
-        if let failure { throw failure }
-        meter.finish(tokenCount: answer.tokens.count)
+        let (answer, meter) = try generation.answer(
+            to: tokens,
+            by: model,
+            options,
+            temperature: 0,
+            streams: streams,
+            stop: stop
+        )
         console.note("\(streams ? "\n" : "")\(meter.sentence)")
         return result(answer, meter)
     }

@@ -100,4 +100,45 @@ struct GenerationArguments: ParsableArguments {
             mode: mode
         )
     }
+
+    /// Makes an answer, and writes it as it comes.
+    /// - Parameters:
+    ///   - tokens: what is continued.
+    ///   - model: which continues it.
+    ///   - options: how the model is run.
+    ///   - usual: the temperature if none was given.
+    ///   - streams: whether the text is written to standard output.
+    ///   - stop: ends the answer.
+    /// - Returns: the answer, and how fast it came.
+    /// - Throws: as `TextModel.generate`, and `file.io` if the text cannot be written.
+    func answer(
+        to tokens: [Int],
+        by model: TextModel,
+        _ options: ModelOptions,
+        temperature usual: Float,
+        streams: Bool,
+        stop: StopFlag
+    ) throws(CheckpointError) -> (answer: TextModel.Answer, meter: TokenMeter) {
+        var meter = TokenMeter(promptTokenCount: tokens.count)
+        var failure: CheckpointError?
+        let answer = try model.generate(
+            tokens,
+            options: self.options(options.mode.mode, temperature: usual),
+            stopTexts: self.stop,
+            on: options.workers
+        ) { piece in
+            meter.record()
+            if streams {
+                do throws(CheckpointError) {
+                    try StandardStream.put(piece)
+                } catch {
+                    failure = error
+                }
+            }
+            return failure == nil && !stop.isSet
+        }
+        if let failure { throw failure }
+        meter.finish(tokenCount: answer.tokens.count)
+        return (answer, meter)
+    }
 }

@@ -41,62 +41,30 @@ struct DivergencePlot: Plot {
     }
 
     var drawing: SVGDrawing {
-        let names = series.map { TextTable.shortened($0.name, to: 40) }
-        let legendWidth = Double(names.map(\.count).max() ?? 0) * 7.2
-        var drawing = SVGDrawing(
-            width: max(760, 652 + legendWidth + 8),
-            height: max(330, 36 + 20 * Double(series.count))
-        )
-        let frame = (left: 66.0, right: 620.0, top: 16.0, bottom: 280.0)
-        let logarithms = series.flatMap { $0.divergences.map { log10(max($0, Self.least)) } }
+        func logarithm(_ divergence: Double) -> Double { log10(max(divergence, Self.least)) }
+
+        let logarithms = series.flatMap { $0.divergences.map(logarithm) }
         let axis = Axis(covering: (logarithms.min() ?? -6)...(logarithms.max() ?? 0))
-
-        func x(_ part: Double) -> Double { frame.left + (frame.right - frame.left) * part }
-        func y(_ divergence: Double) -> Double {
-            let place = axis.position(of: log10(max(divergence, Self.least)))
-            return frame.bottom - (frame.bottom - frame.top) * place
-        }
-
-        for tick in axis.ticks {
-            let divergence = pow(10, tick)
-            let height = y(divergence)
-            drawing.line(from: (frame.left, height), to: (frame.right, height), "grid")
-            drawing.text(
-                Quantity.significant(divergence, 2),
-                x: frame.left - 8,
-                y: height + 4,
-                anchor: .end
-            )
-        }
-        for part in [0, 0.25, 0.5, 0.75, 1] {
-            drawing.text(
-                "\(Quantity.decimal(100 * part, 0)) %",
-                x: x(part),
-                y: frame.bottom + 18,
-                anchor: .middle
-            )
-        }
-        drawing.text("tokens", x: (frame.left + frame.right) / 2, y: 320, anchor: .middle)
-        drawing.text(
-            "KL divergence, nats",
-            x: 14,
-            y: (frame.top + frame.bottom) / 2,
-            anchor: .middle,
-            isTurned: true
-        )
-        for (index, series) in series.enumerated() {
-            let points = zip(Self.parts, series.divergences).map { (x: x($0), y: y($1)) }
-            drawing.polyline(points, "curve \(SVGDrawing.seriesClass(index))")
-            for (part, (divergence, position)) in zip(Self.parts, zip(series.divergences, points)) {
-                let tip =
-                    "\(series.name): \(Quantity.decimal(100 * part, 0)) % of tokens below "
-                    + Quantity.significant(divergence, 3)
-                drawing.mark(index, at: position, tip: tip)
+        let curves = series.map { series in
+            let points = zip(Self.parts, series.divergences).map { part, divergence in
+                CurveChart.Point(
+                    x: part,
+                    y: logarithm(divergence),
+                    tip: "\(series.name): \(Quantity.decimal(100 * part, 0)) % of tokens below "
+                        + Quantity.significant(divergence, 3)
+                )
             }
-            let row = Double(index)
-            drawing.mark(index, at: (640, 26 + row * 20))
-            drawing.text(names[index], x: 652, y: 30 + row * 20, "label ink")
+            return (series.name, points)
         }
-        return drawing
+        return CurveChart(
+            series: curves,
+            axis: axis,
+            axisLabels: axis.ticks.map { Quantity.significant(pow(10, $0), 2) },
+            columnLabels: [0, 0.25, 0.5, 0.75, 1].map {
+                ($0, "\(Quantity.decimal(100 * $0, 0)) %")
+            },
+            columnTitle: "tokens",
+            axisTitle: "KL divergence, nats"
+        ).drawing
     }
 }

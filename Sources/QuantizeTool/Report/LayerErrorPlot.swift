@@ -62,58 +62,34 @@ struct LayerErrorPlot: Plot {
     }
 
     var drawing: SVGDrawing {
-        // A line of the legend for every kind, as wide as the longest name.
-        let names = series.map { TextTable.shortened($0.name, to: 40) }
-        let legendWidth = Double(names.map(\.count).max() ?? 0) * 7.2
-        var drawing = SVGDrawing(
-            width: max(760, 652 + legendWidth + 8),
-            height: max(330, 36 + 20 * Double(series.count))
-        )
-        let frame = (left: 66.0, right: 620.0, top: 16.0, bottom: 280.0)
         let errors = series.flatMap { $0.points.map(\.error) }
-        let layers = series.flatMap { $0.points.map(\.layer) }
         let low = errors.min() ?? 0
         let high = errors.max() ?? 1
         let margin = max((high - low) * 0.08, high * 0.01)
         let axis = Axis(covering: max(0, low - margin)...(high + margin))
-        let lastLayer = max(layers.max() ?? 0, 1)
+        let lastLayer = max(series.flatMap { $0.points.map(\.layer) }.max() ?? 0, 1)
 
-        func x(_ layer: Int) -> Double {
-            frame.left + 14 + (frame.right - frame.left - 28) * Double(layer) / Double(lastLayer)
-        }
-        func y(_ error: Double) -> Double {
-            frame.bottom - (frame.bottom - frame.top) * axis.position(of: error)
-        }
+        func x(_ layer: Int) -> Double { Double(layer) / Double(lastLayer) }
 
-        for (tick, label) in zip(axis.ticks, axis.labels) {
-            drawing.line(from: (frame.left, y(tick)), to: (frame.right, y(tick)), "grid")
-            drawing.text(label, x: frame.left - 8, y: y(tick) + 4, anchor: .end)
-        }
-        let stride = max(1, (lastLayer + 12) / 12)
-        for layer in Swift.stride(from: 0, through: lastLayer, by: stride) {
-            drawing.text("\(layer)", x: x(layer), y: frame.bottom + 18, anchor: .middle)
-        }
-        drawing.text("layer", x: (frame.left + frame.right) / 2, y: 320, anchor: .middle)
-        drawing.text(
-            "relative RMSE",
-            x: 14,
-            y: (frame.top + frame.bottom) / 2,
-            anchor: .middle,
-            isTurned: true
-        )
-        for (index, series) in series.enumerated() {
-            let points = series.points.map { (x: x($0.layer), y: y($0.error)) }
-            drawing.polyline(points, "curve \(SVGDrawing.seriesClass(index))")
-            for (point, position) in zip(series.points, points) {
-                let tip =
-                    "\(series.name), layer \(point.layer): "
-                    + Quantity.significant(point.error, 4)
-                drawing.mark(index, at: position, tip: tip)
+        let curves = series.map { series in
+            let points = series.points.map { layer, error in
+                CurveChart.Point(
+                    x: x(layer),
+                    y: error,
+                    tip: "\(series.name), layer \(layer): " + Quantity.significant(error, 4)
+                )
             }
-            let row = Double(index)
-            drawing.mark(index, at: (640, 26 + row * 20))
-            drawing.text(names[index], x: 652, y: 30 + row * 20, "label ink")
+            return (series.name, points)
         }
-        return drawing
+        return CurveChart(
+            series: curves,
+            axis: axis,
+            axisLabels: axis.labels,
+            columnLabels: stride(from: 0, through: lastLayer, by: max(1, (lastLayer + 12) / 12))
+                .map { (x($0), "\($0)") },
+            columnTitle: "layer",
+            axisTitle: "relative RMSE",
+            inset: 14
+        ).drawing
     }
 }

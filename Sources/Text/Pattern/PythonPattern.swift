@@ -28,20 +28,9 @@ public final class PythonPattern: Sendable {
     /// - Throws: `Failure` if it is malformed, or means something else in Python.
     public init(_ text: String) throws(Failure) {
         if let failure = PythonSyntax.firstDifference(in: Array(text.utf8)) { throw failure }
-        let bytes = Array(text.utf8)
-        var (error, offset) = (Int32(0), 0)
-        let compiled = unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe pcre2_compile_8(
-                bytes.baseAddress,
-                bytes.count,
-                UInt32(PCRE2_UTF) | UInt32(PCRE2_UCP),
-                &error,
-                &offset,
-                nil
-            )
-        }
-        guard let compiled = unsafe compiled else {
-            throw Failure(message: PatternText.message(error), offset: offset)
+        var failure = (error: Int32(0), offset: 0)
+        guard let compiled = unsafe PatternText.compile(Array(text.utf8), &failure) else {
+            throw Failure(message: PatternText.message(failure.error), offset: failure.offset)
         }
         self.text = text
         unsafe code = compiled

@@ -22,21 +22,11 @@ final class SplitPattern: Sendable {
     init(_ text: String) throws(CheckpointError) {
         self.text = text
         let bytes = try Self.translated(Array(text.utf8))
-        var (error, offset) = (Int32(0), 0)
-        let compiled = unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe pcre2_compile_8(
-                bytes.baseAddress,
-                bytes.count,
-                UInt32(PCRE2_UTF) | UInt32(PCRE2_UCP),
-                &error,
-                &offset,
-                nil
-            )
-        }
-        guard let compiled = unsafe compiled else {
+        var failure = (error: Int32(0), offset: 0)
+        guard let compiled = unsafe PatternText.compile(bytes, &failure) else {
             throw CheckpointError(
                 .tokenizerPattern,
-                "the pattern does not compile: \(PatternText.message(error))",
+                "the pattern does not compile: \(PatternText.message(failure.error))",
                 key: text
             )
         }
