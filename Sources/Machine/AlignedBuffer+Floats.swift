@@ -2,6 +2,7 @@
 extension AlignedBuffer {
     /// Calls `body` with the first `count` numbers.
     /// - Precondition: so many fit.
+    @inlinable
     package func withFloats<Result: ~Copyable, Failure: Error>(
         _ count: Int,
         _ body: (Span<Float>) throws(Failure) -> Result
@@ -18,6 +19,7 @@ extension AlignedBuffer {
 
     /// Calls `body` with the first `count` numbers, to change them.
     /// - Precondition: so many fit.
+    @inlinable
     package mutating func withMutableFloats<Result: ~Copyable, Failure: Error>(
         _ count: Int,
         _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
@@ -34,6 +36,7 @@ extension AlignedBuffer {
 
     /// Calls `body` with the first `count` bytes.
     /// - Precondition: `0 <= count <= byteCount`.
+    @inlinable
     package func withPrefix<Result: ~Copyable, Failure: Error>(
         _ count: Int,
         _ body: (RawSpan) throws(Failure) -> Result
@@ -48,6 +51,7 @@ extension AlignedBuffer {
 extension Array<Float> {
     /// Calls `body` with the numbers of the array. (`span` would need newer systems than this
     /// package does.)
+    @inlinable
     package func withFloatSpan<Result, Failure: Error>(
         _ body: (Span<Float>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -57,6 +61,7 @@ extension Array<Float> {
     }
 
     /// Calls `body` with the numbers of the array, to change them.
+    @inlinable
     package mutating func withMutableFloatSpan<Result, Failure: Error>(
         _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -67,6 +72,7 @@ extension Array<Float> {
     }
 
     /// Calls `body` with the bytes of the numbers, in the byte order of the machine.
+    @inlinable
     package func withFloatBytes<Result, Failure: Error>(
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -76,6 +82,7 @@ extension Array<Float> {
     }
 
     /// Calls `body` with the bytes of the numbers, to change them.
+    @inlinable
     package mutating func withMutableFloatBytes<Result, Failure: Error>(
         _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {

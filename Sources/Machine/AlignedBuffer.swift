@@ -23,7 +23,7 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     private static let largeByteCount = 8 << 20
     private static let hugePageByteCount = 2 << 20
 
-    private let base: UnsafeMutableRawPointer
+    @usableFromInline let base: UnsafeMutableRawPointer
     /// The number of bytes.
     public let byteCount: Int
     private let budget: MemoryBudget?
@@ -83,6 +83,7 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Calls `body` with the bytes.
+    @inlinable
     public func withBytes<Result: ~Copyable, Failure: Error>(
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -92,6 +93,7 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Calls `body` with the bytes, to change them.
+    @inlinable
     public mutating func withMutableBytes<Result: ~Copyable, Failure: Error>(
         _ body: (inout MutableRawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -102,6 +104,7 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
 
     /// Calls `body` with the first `count` bytes, to change them.
     /// - Precondition: `0 <= count <= byteCount`.
+    @inlinable
     public mutating func withMutablePrefix<Result: ~Copyable, Failure: Error>(
         _ count: Int,
         _ body: (inout MutableRawSpan) throws(Failure) -> Result

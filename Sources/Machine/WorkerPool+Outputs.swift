@@ -7,6 +7,7 @@ extension WorkerPool {
     ///   - byteCount: the bytes of a tile, independent of the number of threads.
     ///   - body: receives the tile's index, the worker's, and the tile.
     /// - Throws: the error of the lowest index that throws.
+    @inlinable
     package func perform<Failure: Error>(
         writing output: inout MutableRawSpan,
         every byteCount: Int,
@@ -30,6 +31,7 @@ extension WorkerPool {
     ///   - count: the elements of a tile, independent of the number of threads.
     ///   - body: receives the tile's index, the worker's, and the tile.
     /// - Throws: the error of the lowest index that throws.
+    @inlinable
     package func perform<Element, Failure: Error>(
         writing output: inout MutableSpan<Element>,
         every count: Int,
@@ -56,6 +58,7 @@ extension WorkerPool {
     ///   - secondCount: the elements of its tiles.
     ///   - body: receives the tile's index, the worker's, and the tile of each output.
     /// - Throws: the error of the lowest index that throws.
+    @inlinable
     package func perform<Element, Failure: Error>(
         writing output: inout MutableRawSpan,
         every byteCount: Int,
@@ -91,6 +94,7 @@ extension WorkerPool {
     /// - Returns: `count` results; adding them up in this order gives the same bits for any number of
     ///   threads.
     /// - Throws: the error of the lowest index that throws.
+    @inlinable
     package func map<Result: Sendable, Failure: Error>(
         _ count: Int,
         _ body: @Sendable (_ index: Int, _ worker: Int) throws(Failure) -> Result
@@ -111,21 +115,23 @@ extension WorkerPool {
 /// Safe, because it stays in this file. Sendable without the compiler's check, because no two tiles
 /// overlap and `perform` gives each tile to one call only; it lives no longer than that call.
 @safe
-private struct DisjointTiles<Element>: @unchecked Sendable {
-    private let elements: UnsafeMutableBufferPointer<Element>
-    private let stride: Int
+@usableFromInline
+struct DisjointTiles<Element>: @unchecked Sendable {
+    @usableFromInline let elements: UnsafeMutableBufferPointer<Element>
+    @usableFromInline let stride: Int
 
+    @inlinable
     init(_ elements: UnsafeMutableBufferPointer<Element>, every stride: Int) {
         precondition(stride > 0, "tiles of \(stride) elements")
         unsafe self.elements = elements
         self.stride = stride
     }
 
-    var count: Int {
+    @inlinable var count: Int {
         unsafe elements.count / stride + (elements.count % stride == 0 ? 0 : 1)
     }
 
-    subscript(index: Int) -> UnsafeMutableBufferPointer<Element> {
+    @inlinable subscript(index: Int) -> UnsafeMutableBufferPointer<Element> {
         let start = index * stride
         return unsafe UnsafeMutableBufferPointer(
             rebasing: elements[start..<min(start + stride, elements.count)]
@@ -134,6 +140,7 @@ private struct DisjointTiles<Element>: @unchecked Sendable {
 }
 
 extension DisjointTiles where Element == UInt8 {
+    @inlinable
     init(_ bytes: UnsafeMutableRawBufferPointer, every stride: Int) {
         unsafe self.init(bytes.assumingMemoryBound(to: UInt8.self), every: stride)
     }

@@ -1,5 +1,5 @@
 internal import CSystem
-internal import Synchronization
+public import Synchronization
 
 /// Threads that run the rows or tiles of a job; the only place of the package that starts any.
 ///
@@ -69,6 +69,7 @@ public final class WorkerPool: Sendable {
     ///   - body: receives the tile's index and the worker's, in `0 ..< threadCount`; no two calls
     ///     with the same worker overlap, so a worker's index can choose scratch memory.
     /// - Throws: the error of the lowest index that throws, whatever the number of threads.
+    @inlinable
     package func perform<Failure: Error>(
         _ count: Int,
         _ body: @Sendable (_ index: Int, _ worker: Int) throws(Failure) -> Void
@@ -102,7 +103,8 @@ public final class WorkerPool: Sendable {
     }
 
     /// Calls `body` on so many threads at once, with their numbers; at least with 0.
-    private func run(_ width: Int, _ body: (_ worker: Int) -> Void) {
+    @usableFromInline
+    func run(_ width: Int, _ body: (_ worker: Int) -> Void) {
         let isDone = withoutActuallyEscaping(body) { body in
             var call = body
             return unsafe withUnsafeMutablePointer(to: &call) { call in

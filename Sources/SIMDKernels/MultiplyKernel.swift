@@ -181,7 +181,7 @@ private struct PackedProduct: @unchecked Sendable {
         // With one tile nothing is read twice: long streams, but enough pieces for all threads. Else as
         // many panels as stay in the cache, in pieces of which every thread gets equally many.
         let threads = workers.threadCount
-        let needed = tileCount == 1 ? 4 * threads : (panelCount - 1) / Self.panelsInCache + 1
+        let needed = tileCount == 1 ? threads : (panelCount - 1) / Self.panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
         workers.perform((panelCount + stride - 1) / stride) { piece, _ in
