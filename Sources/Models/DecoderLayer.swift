@@ -56,20 +56,38 @@ public struct DecoderLayer: Sendable {
         _ buffers: inout DecoderBuffers
     ) throws(CheckpointError) {
         normalize(hidden, inputNorm, pass, &buffers)
-        try pass.run(query, buffers.normalized, into: &buffers.queries, &buffers.layers)
-        try pass.run(key, buffers.normalized, into: &buffers.keys, &buffers.layers)
-        try pass.run(value, buffers.normalized, into: &buffers.values, &buffers.layers)
-        position(&buffers.queries, queryNorm, pass)
-        position(&buffers.keys, keyNorm, pass)
+        try pass.run(
+            [query, key, value],
+            buffers.normalized[...],
+            into: &buffers.projections,
+            &buffers.layers
+        )
+        position(pass, &buffers.projections)
         attend(pass, index, &buffers)
-        try pass.run(output, buffers.attended, into: &buffers.normalized, &buffers.layers)
+        try pass.run(
+            [output],
+            buffers.attended[...],
+            into: &buffers.normalized,
+            &buffers.layers
+        )
         pass.add(buffers.normalized, to: &hidden)
 
         normalize(hidden, feedForwardNorm, pass, &buffers)
-        try pass.run(gate, buffers.normalized, into: &buffers.gate, &buffers.layers)
-        try pass.run(up, buffers.normalized, into: &buffers.up, &buffers.layers)
-        pass.applyGate(&buffers.gate, up: buffers.up)
-        try pass.run(down, buffers.gate, into: &buffers.normalized, &buffers.layers)
+        try pass.run(
+            [gate, up],
+            buffers.normalized[...],
+            into: &buffers.gateAndUp,
+            &buffers.layers
+        )
+        buffers.gateAndUp.withMutableFloatSpan {
+            TransformerKernel.selected.gateSiLU(&$0, on: pass.workers)
+        }
+        try pass.run(
+            [down],
+            buffers.gateAndUp.prefix(buffers.gateAndUp.count / 2),
+            into: &buffers.normalized,
+            &buffers.layers
+        )
         pass.add(buffers.normalized, to: &hidden)
     }
 
@@ -86,37 +104,35 @@ public struct DecoderLayer: Sendable {
         }
     }
 
-    /// Normalizes the heads of queries or keys, where the model does, and rotates them.
-    private func position(_ heads: inout [Float], _ norm: RMSNorm?, _ pass: DecoderPass) {
-        heads.withMutableFloatSpan { heads in
-            norm?.apply(to: &heads, on: pass.workers)
-            pass.rotary.apply(pass.angles, to: &heads, width: attention.width, on: pass.workers)
+    /// Normalizes the heads of queries and keys, where the model does, and rotates them.
+    private func position(_ pass: DecoderPass, _ projections: inout [Float]) {
+        let parts = ProjectionRanges(attention, pass.rowCount)
+        projections.withMutableFloatSpan { projections in
+            for (range, norm) in [(parts.queries, queryNorm), (parts.keys, keyNorm)] {
+                var heads = projections._mutatingExtracting(range)
+                norm?.apply(to: &heads, on: pass.workers)
+                pass.rotary.apply(pass.angles, to: &heads, width: attention.width, on: pass.workers)
+            }
         }
     }
 
     private func attend(_ pass: DecoderPass, _ index: Int, _ buffers: inout DecoderBuffers) {
-        let queryWidth = attention.headCount * attention.width
-        let keyWidth = attention.keyWidth
-        var first = 0
-        for chunk in pass.chunks {
-            let rows = first..<first + chunk.tokens.count
-            first = rows.upperBound
-            let (keys, values) = (buffers.keys, buffers.values)
-            keys.withFloatSpan { keys in
-                values.withFloatSpan { values in
-                    let range = rows.lowerBound * keyWidth..<rows.upperBound * keyWidth
-                    chunk.cache.store(
-                        keys.extracting(range),
-                        values.extracting(range),
-                        layer: index
-                    )
-                }
-            }
-            let range = rows.lowerBound * queryWidth..<rows.upperBound * queryWidth
-            buffers.withQueriesAndOutputs(range) { queries, outputs, scratch in
+        let parts = ProjectionRanges(attention, pass.rowCount)
+        buffers.withAttention { projections, attended, scratch in
+            var first = 0
+            for chunk in pass.chunks {
+                let rows = first..<first + chunk.tokens.count
+                first = rows.upperBound
+                chunk.cache.store(
+                    projections.extracting(parts.keys(of: rows)),
+                    projections.extracting(parts.values(of: rows)),
+                    layer: index
+                )
+                let range = parts.queries(of: rows)
+                var outputs = attended._mutatingExtracting(range)
                 chunk.cache.withKeysAndValues(layer: index) { keys, values in
                     TransformerKernel.selected.attend(
-                        queries,
+                        projections.extracting(range),
                         keys: keys,
                         values: values,
                         as: chunk.cache.dtype.element,
@@ -129,5 +145,35 @@ public struct DecoderLayer: Sendable {
                 }
             }
         }
+    }
+}
+
+/// Where queries, keys and values of some rows are in the outputs of the layers that make them.
+private struct ProjectionRanges {
+    private let queryWidth: Int
+    private let keyWidth: Int
+    private let rowCount: Int
+
+    init(_ shape: AttentionShape, _ rowCount: Int) {
+        queryWidth = shape.headCount * shape.width
+        keyWidth = shape.keyWidth
+        self.rowCount = rowCount
+    }
+
+    var queries: Range<Int> { queries(of: 0..<rowCount) }
+    var keys: Range<Int> { keys(of: 0..<rowCount) }
+
+    func queries(of rows: Range<Int>) -> Range<Int> {
+        rows.lowerBound * queryWidth..<rows.upperBound * queryWidth
+    }
+
+    func keys(of rows: Range<Int>) -> Range<Int> {
+        let start = rowCount * queryWidth
+        return start + rows.lowerBound * keyWidth..<start + rows.upperBound * keyWidth
+    }
+
+    func values(of rows: Range<Int>) -> Range<Int> {
+        let start = rowCount * (queryWidth + keyWidth)
+        return start + rows.lowerBound * keyWidth..<start + rows.upperBound * keyWidth
     }
 }

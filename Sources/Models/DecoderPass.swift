@@ -31,6 +31,8 @@ struct DecoderPass {
     /// What the single layers get to know.
     let layers: LayerPass
     var workers: WorkerPool { layers.workers }
+    /// The tokens of all chunks.
+    var rowCount: Int { layers.samples.count }
 
     init(
         _ chunks: [SequenceChunk],
@@ -50,16 +52,16 @@ struct DecoderPass {
         )
     }
 
-    /// Runs a linear layer.
+    /// Runs linear layers of the same input; their outputs stand one behind the other.
     func run(
-        _ layer: any LinearLayer,
-        _ x: [Float],
+        _ group: [any LinearLayer],
+        _ x: ArraySlice<Float>,
         into y: inout [Float],
         _ workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
-        try x.withFloatSpan { (x) throws(CheckpointError) in
+        try unsafe x.withUnsafeBufferPointer { (x) throws(CheckpointError) in
             try y.withMutableFloatSpan { (y) throws(CheckpointError) in
-                try layer.forward(x, into: &y, pass: layers, workspace: &workspace)
+                try layers.forward(group, unsafe Span(_unsafeElements: x), into: &y, &workspace)
             }
         }
     }
@@ -79,31 +81,17 @@ struct DecoderPass {
             }
         }
     }
-
-    /// Computes `gate = silu(gate) ⊙ up`.
-    func applyGate(_ gate: inout [Float], up: [Float]) {
-        let tile = Self.elementsOfTile
-        gate.withMutableFloatSpan { gate in
-            up.withFloatSpan { up in
-                workers.perform(writing: &gate, every: tile) { index, _, part in
-                    let own = up.extracting(index * tile..<index * tile + part.count)
-                    TransformerKernel.selected.gateSiLU(&part, up: own)
-                }
-            }
-        }
-    }
 }
 
 /// Scratch memory of a decoder, kept by whoever runs it.
 struct DecoderBuffers: ~Copyable {
     var layers: LayerWorkspace
     var normalized: [Float] = []
-    var queries: [Float] = []
-    var keys: [Float] = []
-    var values: [Float] = []
+    /// Queries of all rows, then keys, then values.
+    var projections: [Float] = []
     var attended: [Float] = []
-    var gate: [Float] = []
-    var up: [Float] = []
+    /// The gates of all rows, then what they let through.
+    var gateAndUp: [Float] = []
     private var scratch: [Float] = []
 
     init() throws(CheckpointError) {
@@ -115,12 +103,9 @@ struct DecoderBuffers: ~Copyable {
         let queryWidth = config.headCount * config.headDimension
         let keyWidth = config.keyValueHeadCount * config.headDimension
         Self.resize(&normalized, tokens * config.hiddenSize)
-        Self.resize(&queries, tokens * queryWidth)
+        Self.resize(&projections, tokens * (queryWidth + 2 * keyWidth))
         Self.resize(&attended, tokens * queryWidth)
-        Self.resize(&keys, tokens * keyWidth)
-        Self.resize(&values, tokens * keyWidth)
-        Self.resize(&gate, tokens * config.intermediateSize)
-        Self.resize(&up, tokens * config.intermediateSize)
+        Self.resize(&gateAndUp, 2 * tokens * config.intermediateSize)
     }
 
     /// Makes room for the scores of attention.
@@ -136,16 +121,12 @@ struct DecoderBuffers: ~Copyable {
         }
     }
 
-    /// Calls `body` with some queries, the outputs of attention that belong to them, and scores.
-    mutating func withQueriesAndOutputs(
-        _ range: Range<Int>,
+    /// Calls `body` with what attention reads, its outputs, and room for scores.
+    mutating func withAttention(
         _ body: (Span<Float>, inout MutableSpan<Float>, inout [Float]) -> Void
     ) {
-        queries.withFloatSpan { queries in
-            attended.withMutableFloatSpan { attended in
-                var outputs = attended._mutatingExtracting(range)
-                body(queries.extracting(range), &outputs, &scratch)
-            }
+        projections.withFloatSpan { projections in
+            attended.withMutableFloatSpan { body(projections, &$0, &scratch) }
         }
     }
 }

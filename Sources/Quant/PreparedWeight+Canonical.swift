@@ -46,7 +46,7 @@ extension PreparedWeight {
 extension PreparedWeight.PackedCodes {
     fileprivate func canonicalCodes() -> [UInt8] {
         var canonical = [UInt8](repeating: 0, count: panels.canonicalByteCount)
-        codes.withBytes { packed in
+        weight.codes.withBytes { packed in
             unsafe canonical.withUnsafeMutableBytes { bytes in
                 var bytes = unsafe bytes.mutableBytes
                 panels.unpack(packed, into: &bytes)
@@ -60,7 +60,7 @@ extension PreparedWeight.PackedCodes {
         let groupsOfRow = panels.columnCount / panels.group
         let panelRows = PackedPanels.panelRowCount
         var result = [Float](repeating: 0, count: layout.scaleCount)
-        scales.withFloats(panels.scaleCount) { scales in
+        weight.scales.withFloats(panels.scaleCount) { scales in
             for row in 0..<panels.rowCount {
                 let (panel, lane) = row.quotientAndRemainder(dividingBy: panelRows)
                 for group in 0..<groupsOfRow {
@@ -79,8 +79,8 @@ extension PreparedWeight.PackedCodes {
         let groups = panels.columnCount / panels.group
         let squares = squaresOfBytes()
         let unit = panels.width == .four ? 1.0 : 1.0 / 127
-        return codes.withBytes { codes in
-            scales.withFloats(panels.scaleCount) { scales in
+        return weight.codes.withBytes { codes in
+            weight.scales.withFloats(panels.scaleCount) { scales in
                 (0..<panelRows).map { lane in
                     var norm = 0.0
                     for group in 0..<groups {
@@ -105,7 +105,7 @@ extension PreparedWeight.PackedCodes {
     /// What each byte of codes adds to a sum of squares.
     private func squaresOfBytes() -> [Double] {
         (0..<256).map { byte in
-            guard let values else { return Double((byte - 128) * (byte - 128)) }
+            guard let values = weight.values else { return Double((byte - 128) * (byte - 128)) }
             let (high, low) = (Double(values.values[byte >> 4]), Double(values.values[byte & 15]))
             return high * high + low * low
         }

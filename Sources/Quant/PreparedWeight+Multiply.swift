@@ -142,6 +142,49 @@ extension PreparedWeight {
     }
 }
 
+extension PreparedWeight {
+    /// The weight as one of several in a product; nil if it is not packed.
+    package func term(bias: [Float]?, change: LowRankChange?) -> ProductTerm? {
+        guard case .packed(let packed) = storage else { return nil }
+        return ProductTerm(packed.weight, bias: bias, change: change)
+    }
+
+    /// Multiplies the same activations with several weights and their changes, as one job.
+    /// - Parameters:
+    ///   - x: `M` rows of `K` activations, row by row.
+    ///   - terms: weights that share rows.
+    ///   - y: receives the products, one behind the other: `M` rows of the first `N`, and so on.
+    ///   - mode: how operands are rounded.
+    ///   - inner: for the products with changes; it grows to them.
+    ///   - workspace: scratch memory.
+    ///   - workers: the threads.
+    /// - Throws: `limit.memory` if the workspace cannot grow.
+    package static func multiply(
+        _ x: Span<Float>,
+        with terms: [ProductTerm],
+        into y: inout MutableSpan<Float>,
+        mode: ComputeMode,
+        inner: inout [Float],
+        workspace: inout ProductWorkspace,
+        on workers: WorkerPool
+    ) throws(CheckpointError) {
+        guard let panels = terms.first?.weight.panels else { return }
+        do throws(AllocationError) {
+            try MultiplyKernel.selected(panels.width, mode).multiply(
+                x,
+                rowCount: x.count / panels.columnCount,
+                with: terms,
+                into: &y,
+                inner: &inner,
+                scratch: &workspace.scratch,
+                on: workers
+            )
+        } catch {
+            throw CheckpointError(error)
+        }
+    }
+}
+
 extension PreparedWeight.PackedCodes {
     fileprivate func multiply(
         _ x: Span<Float>,
@@ -153,15 +196,15 @@ extension PreparedWeight.PackedCodes {
         _ workers: WorkerPool
     ) throws(AllocationError) {
         let kernel = MultiplyKernel.selected(panels.width, mode)
-        try codes.withBytes { (codes) throws(AllocationError) in
-            try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+        try weight.codes.withBytes { (codes) throws(AllocationError) in
+            try weight.scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
                 try kernel.multiply(
                     x,
                     rowCount: rows,
                     with: panels,
                     codes: codes,
                     scales: scales,
-                    values: values,
+                    values: weight.values,
                     into: &y,
                     options: options,
                     scratch: &workspace.scratch,
@@ -181,15 +224,15 @@ extension PreparedWeight.PackedCodes {
         _ workers: WorkerPool
     ) throws(AllocationError) {
         let kernel = MultiplyTransposedKernel.selected(panels.width, mode)
-        try codes.withBytes { (codes) throws(AllocationError) in
-            try scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
+        try weight.codes.withBytes { (codes) throws(AllocationError) in
+            try weight.scales.withFloats(panels.scaleCount) { (scales) throws(AllocationError) in
                 try kernel.multiply(
                     dy,
                     rowCount: rows,
                     with: panels,
                     codes: codes,
                     scales: scales,
-                    values: values,
+                    values: weight.values,
                     into: &dx,
                     accumulates: accumulates,
                     scratch: &workspace.scratch,

@@ -28,13 +28,10 @@ public final class PreparedWeight: Sendable {
 
     /// Codes and scales in panels.
     final class PackedCodes: Sendable {
-        let panels: PackedPanels
-        /// What 4-bit codes stand for; nil for 8-bit codes.
-        let values: Codebook4Bit?
-        let codes: AlignedBuffer
-        let scales: AlignedBuffer
+        let weight: PackedWeight
         /// The scales as they are stored, if those are quantized: rounding cannot be undone.
         let nestedScales: DoubleQuantizedAbsmax?
+        var panels: PackedPanels { weight.panels }
 
         init(
             _ panels: PackedPanels,
@@ -68,10 +65,7 @@ public final class PreparedWeight: Sendable {
                     }
                 }
             }
-            self.panels = panels
-            self.values = values
-            self.codes = codes
-            self.scales = scales
+            self.weight = PackedWeight(panels, values: values, codes: codes, scales: scales)
             if case .doubleQuantized(let nested) = weight.absmax {
                 nestedScales = nested
             } else {

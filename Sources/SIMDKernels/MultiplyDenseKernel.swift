@@ -3,22 +3,34 @@ package import Machine
 
 /// Multiplies rows of activations with a dense weight: `y = x · Wᵀ`, widening 16-bit elements in registers.
 ///
-/// Sums are float32 in an order that depends on `K`, the variant, and whether there is one row.
+/// Sums are float32 in an order that depends on `K`, the variant, and whether there is one row; of a
+/// transposed weight in the order of its rows.
 @safe
-package struct MultiplyDenseKernel: Kernel {
+package struct MultiplyDenseKernel: KernelEntry {
     package let variant: KernelVariant
+    /// Whether the weight lies as `[K, N]`.
+    package let isTransposed: Bool
     // Immutable: a name and a function of the C table.
-    private nonisolated(unsafe) let entry: qk_multiply_dense_entry
+    fileprivate nonisolated(unsafe) let entry: qk_multiply_dense_entry
 
-    package static let compiled = unsafe compiledEntries(qk_multiply_dense_entries) {
-        unsafe Self(variant: KernelVariant($0.variant), entry: $0)
+    /// The variants for an order of the weight, the one measured fastest first, generic last.
+    package static func compiled(isTransposed: Bool = false) -> [Self] {
+        let entries =
+            isTransposed
+            ? unsafe qk_multiply_dense_transposed_entries : unsafe qk_multiply_dense_entries
+        return unsafe compiledEntries(entries) {
+            unsafe Self(variant: KernelVariant($0.variant), isTransposed: isTransposed, entry: $0)
+        }
     }
-    package static let selected = preferred()
+
+    /// The variants in use.
+    package static let selected = compiled().preferred()
+    package static let selectedTransposed = compiled(isTransposed: true).preferred()
 
     /// Multiplies: `y = x · Wᵀ` (+ bias) (+ y).
     /// - Parameters:
     ///   - x: rows of `K` numbers.
-    ///   - weight: `N` rows of `K` elements.
+    ///   - weight: `N` rows of `K` elements; of a transposed one `K` rows of `N`.
     ///   - element: their type.
     ///   - innerCount: `K`, at least 1.
     ///   - y: receives rows of `N` numbers, as many as `x` has.
@@ -59,8 +71,8 @@ package struct MultiplyDenseKernel: Kernel {
                             first_output: 0,
                             end_output: outputs
                         )
-                        unsafe DenseProduct(function: entry.function, arguments: arguments)
-                            .run(on: workers)
+                        let pieces = unsafe DenseProduct(self, arguments).pieces(for: workers)
+                        workers.perform(pieces.count, pieces.run)
                     }
                 }
             }
@@ -73,24 +85,49 @@ package struct MultiplyDenseKernel: Kernel {
 /// `@unchecked Sendable`: every piece writes its own columns of the output, and all else is read; it
 /// lives no longer than the call that makes it.
 @safe
-private struct DenseProduct: @unchecked Sendable {
-    let function: (@convention(c) (UnsafePointer<qk_multiply_dense_arguments>?) -> Void)?
-    let arguments: qk_multiply_dense_arguments
+struct DenseProduct: @unchecked Sendable {
+    private let kernel: MultiplyDenseKernel
+    private let arguments: qk_multiply_dense_arguments
 
-    /// Multiplications that are worth a second thread.
+    /// Multiplications that are worth a piece: those with one row wait for memory.
     private static let leastWork = 1 << 15
+    private static let leastWorkOfOneRow = 1 << 12
 
-    func run(on workers: WorkerPool) {
+    init(_ kernel: MultiplyDenseKernel, _ arguments: qk_multiply_dense_arguments) {
+        self.kernel = kernel
+        unsafe self.arguments = arguments
+    }
+
+    /// The outputs, cut for some threads.
+    /// - Parameters:
+    ///   - workers: the threads.
+    ///   - withOperands: where the arguments have none, calls what it receives with weight and bias.
+    func pieces(
+        for workers: WorkerPool,
+        withOperands:
+            (
+                @Sendable (_ run: (UnsafeRawPointer?, UnsafePointer<Float>?) -> Void) -> Void
+            )? = nil
+    ) -> JobPieces {
         let (outputs, rows, inner) = unsafe (arguments.n, arguments.rows, arguments.k)
-        let work = outputs * max(rows, 1) * inner
+        let work = outputs * rows * inner
+        let least = rows == 1 ? Self.leastWorkOfOneRow : Self.leastWork
         // Pieces in whole tiles of the kernels.
-        let pieces = min(4 * workers.threadCount, max(work / Self.leastWork, 1))
-        let stride = max((outputs / pieces + 7) / 8 * 8, 8)
-        workers.perform((outputs + stride - 1) / stride) { piece, _ in
+        let pieces = min(4 * workers.threadCount, max(work / least, 1))
+        let columns = kernel.isTransposed ? 64 : 8
+        let stride = max((outputs / pieces + columns - 1) / columns * columns, columns)
+        return JobPieces((outputs + stride - 1) / stride) { piece, _ in
             var own = unsafe arguments
             unsafe own.first_output = piece * stride
             unsafe own.end_output = min((piece + 1) * stride, outputs)
-            unsafe function?(&own)
+            guard let withOperands = unsafe withOperands else {
+                return unsafe kernel.entry.function(&own)
+            }
+            unsafe withOperands { weight, bias in
+                unsafe own.w = weight
+                unsafe own.bias = bias
+                unsafe kernel.entry.function(&own)
+            }
         }
     }
 }

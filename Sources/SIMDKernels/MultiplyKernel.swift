@@ -15,7 +15,7 @@ package struct MultiplyKernel: KernelEntry {
     /// How operands are rounded.
     package let mode: ComputeMode
     // Immutable: a name and a function of the C table.
-    private nonisolated(unsafe) let entry: qk_multiply_entry
+    nonisolated(unsafe) let entry: qk_multiply_entry
 
     /// The variants for codes of a width and a mode, the one measured fastest first, generic last.
     package static func compiled(_ width: CodeWidth, _ mode: ComputeMode) -> [Self] {
@@ -87,10 +87,39 @@ extension MultiplyKernel {
         scratch: inout AlignedBuffer,
         on workers: WorkerPool
     ) throws(AllocationError) {
+        try unsafe withRows(x, rowCount, of: panels, &scratch, workers) { rows, packed in
+            precondition(y.count == rowCount * panels.rowCount, "\(y.count) outputs")
+            precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
+            unsafe withPackedWeight(panels, codes, scales, values) { weight in
+                unsafe y.withUnsafeMutableBufferPointer { y in
+                    let product = unsafe PackedProduct(
+                        function: entry.function,
+                        weight: weight,
+                        rows: rows,
+                        x: packed,
+                        y: y.baseAddress,
+                        bias: options.bias,
+                        accumulates: options.accumulates
+                    )
+                    let pieces = product.pieces(for: workers)
+                    workers.perform(pieces.count, pieces.run)
+                }
+            }
+        }
+    }
+
+    /// Calls `body` with packed activations, unless there are none.
+    @unsafe
+    func withRows(
+        _ x: Span<Float>,
+        _ rowCount: Int,
+        of panels: PackedPanels,
+        _ scratch: inout AlignedBuffer,
+        _ workers: WorkerPool,
+        _ body: (PackedRows, UnsafeRawPointer?) -> Void
+    ) throws(AllocationError) {
         precondition(panels.width == width, "a kernel for other codes")
         precondition(x.count == rowCount * panels.columnCount, "\(x.count) activations")
-        precondition(y.count == rowCount * panels.rowCount, "\(y.count) outputs")
-        precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
         let rows = PackedRows(
             rowCount: rowCount,
             columnCount: panels.columnCount,
@@ -103,58 +132,7 @@ extension MultiplyKernel {
         if scratch.byteCount < byteCount { scratch = try AlignedBuffer(byteCount: byteCount) }
         scratch.withMutablePrefix(byteCount) { rows.pack(x, into: &$0, on: workers) }
         scratch.withPrefix(byteCount) { packed in
-            unsafe packed.withUnsafeBytes { packed in
-                unsafe withPackedWeight(panels, codes, scales, values) { weight in
-                    unsafe y.withUnsafeMutableBufferPointer { y in
-                        let product = unsafe PackedProduct(
-                            function: entry.function,
-                            weight: weight,
-                            rows: rows,
-                            x: packed.baseAddress,
-                            y: y.baseAddress,
-                            bias: options.bias,
-                            accumulates: options.accumulates
-                        )
-                        product.run(panelCount: panels.panelCount, on: workers)
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Calls `body` with a packed weight as the C functions take it.
-///
-/// - Precondition: the numbers of bytes and scales are those of the panels.
-@unsafe
-func withPackedWeight(
-    _ panels: PackedPanels,
-    _ codes: RawSpan,
-    _ scales: Span<Float>,
-    _ values: Codebook4Bit?,
-    _ body: (qk_packed_weight) -> Void
-) {
-    precondition(codes.byteCount == panels.codeByteCount, "\(codes.byteCount) bytes of codes")
-    precondition(scales.count == panels.scaleCount, "\(scales.count) scales")
-    precondition((values == nil) == (panels.width == .eight), "a code table for 4-bit codes")
-    unsafe codes.withUnsafeBytes { codes in
-        unsafe scales.withUnsafeBufferPointer { scales in
-            unsafe (values?.values ?? []).withUnsafeBufferPointer { floats in
-                unsafe (values?.int8Values ?? []).withUnsafeBufferPointer { integers in
-                    unsafe body(
-                        qk_packed_weight(
-                            codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
-                            scales: scales.baseAddress,
-                            values: floats.baseAddress,
-                            int8_values: integers.baseAddress,
-                            int8_step: values?.int8Step ?? 1,
-                            n: panels.rowCount,
-                            k: panels.columnCount,
-                            group: panels.group
-                        )
-                    )
-                }
-            }
+            unsafe packed.withUnsafeBytes { unsafe body(rows, $0.baseAddress) }
         }
     }
 }
@@ -164,7 +142,7 @@ func withPackedWeight(
 /// `@unchecked Sendable`: every panel writes its own columns of the output, and all else is read; it
 /// lives no longer than the call that makes it.
 @safe
-private struct PackedProduct: @unchecked Sendable {
+struct PackedProduct: @unchecked Sendable {
     let function: (@convention(c) (UnsafePointer<qk_multiply_arguments>?) -> Void)?
     let weight: qk_packed_weight
     let rows: PackedRows
@@ -176,15 +154,18 @@ private struct PackedProduct: @unchecked Sendable {
     /// Codes of so many panels stay in the second-level cache while all rows pass over them.
     private static let panelsInCache = 32
 
-    func run(panelCount: Int, on workers: WorkerPool) {
+    /// The panels, cut for some threads.
+    func pieces(for workers: WorkerPool) -> JobPieces {
         let tileCount = rows.tileCount
-        // With one tile nothing is read twice: long streams, but enough pieces for all threads. Else as
+        let panelRows = PackedPanels.panelRowCount
+        let panelCount = unsafe (weight.n + panelRows - 1) / panelRows
+        // With one tile nothing is read twice: a stretch for each thread, as streams are read best. Else as
         // many panels as stay in the cache, in pieces of which every thread gets equally many.
         let threads = workers.threadCount
         let needed = tileCount == 1 ? threads : (panelCount - 1) / Self.panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
-        workers.perform((panelCount + stride - 1) / stride) { piece, _ in
+        return JobPieces((panelCount + stride - 1) / stride) { piece, _ in
             let first = piece * stride
             let end = min(first + stride, panelCount)
             for tile in 0..<tileCount { multiply(tile, first, end) }

@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Machine
 
 /// The functions between the products of a transformer, on float32.
 ///
@@ -108,14 +109,28 @@ package struct TransformerKernel: Kernel {
     }
 
     /// Computes `gate = silu(gate) ⊙ up` with `silu(g) = g / (1 + e⁻ᵍ)` (Shazeer 2020, equation 5).
-    package func gateSiLU(_ gate: inout MutableSpan<Float>, up: Span<Float>) {
-        precondition(gate.count == up.count, "\(gate.count) gates for \(up.count) numbers")
-        unsafe gate.withUnsafeMutableBufferPointer { gate in
-            unsafe up.withUnsafeBufferPointer { up in
-                unsafe functions.gate_silu(gate.baseAddress, up.baseAddress, gate.count)
+    /// - Parameters:
+    ///   - gateAndUp: the gates, which become the results, and behind them as many numbers `up`.
+    ///   - workers: the threads.
+    package func gateSiLU(_ gateAndUp: inout MutableSpan<Float>, on workers: WorkerPool) {
+        let count = gateAndUp.count / 2
+        precondition(gateAndUp.count == 2 * count, "\(gateAndUp.count) numbers in two halves")
+        let tile = Self.elementsOfTile
+        unsafe gateAndUp.withUnsafeMutableBufferPointer { numbers in
+            // Every tile writes its own gates, and the other half is only read.
+            nonisolated(unsafe) let gate = numbers.baseAddress
+            workers.perform((count + tile - 1) / tile) { index, _ in
+                let own = unsafe gate?.advanced(by: index * tile)
+                unsafe functions.gate_silu(
+                    own,
+                    own?.advanced(by: count),
+                    min(tile, count - index * tile)
+                )
             }
         }
     }
+
+    private static let elementsOfTile = 1 << 14
 
     /// Replaces each number by `e` to the power of its difference to the largest.
     /// - Returns: the largest, and the sum of the results.

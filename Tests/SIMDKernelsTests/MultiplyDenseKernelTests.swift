@@ -4,10 +4,15 @@ import TestSupport
 import Testing
 
 @Suite struct MultiplyDenseKernelTests {
-    @Test(arguments: MultiplyDenseKernel.supported, FloatElement.allCases)
+    private static let kernels = [false, true].flatMap {
+        MultiplyDenseKernel.compiled(isTransposed: $0).supported
+    }
+
+    @Test(arguments: kernels, FloatElement.allCases)
     func multipliesAsReference(kernel: MultiplyDenseKernel, element: FloatElement) {
         for (rows, outputs, inner) in [
             (1, 1, 1), (1, 5, 3), (2, 4, 16), (3, 9, 17), (6, 33, 64), (7, 7, 31), (13, 66, 129),
+            (1, 1000, 16), (7, 200, 5),
         ] {
             var generator = SeededGenerator(seed: UInt64(rows * 1000 + inner))
             let x = generator.floats(rows * inner)
@@ -44,7 +49,9 @@ import Testing
                     var sum = Double(before[place]) + Double(bias[output])
                     var magnitude = sum.magnitude
                     for k in 0..<inner {
-                        let weight = weights[output * inner + k]
+                        let weight =
+                            kernel.isTransposed
+                            ? weights[k * outputs + output] : weights[output * inner + k]
                         let product = Double(x[row * inner + k]) * Double(weight)
                         sum += product
                         magnitude += product.magnitude

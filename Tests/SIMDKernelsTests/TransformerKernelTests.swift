@@ -67,7 +67,10 @@ import Testing
         var generator = SeededGenerator(seed: UInt64(count))
         var gate = (0..<count).map { _ in Float.random(in: -90...90, using: &generator) }
         let (before, up) = (gate, generator.floats(count))
-        up.withFloatSpan { up in gate.withMutableFloatSpan { kernel.gateSiLU(&$0, up: up) } }
+        var both = gate + up
+        both.withMutableFloatSpan { kernel.gateSiLU(&$0, on: WorkerPool(threadCount: 2)) }
+        #expect(Array(both[count...]) == up)
+        gate = Array(both[..<count])
         for place in 0..<count {
             let g = Double(before[place])
             let expected = g / (1 + exp(-g)) * Double(up[place])

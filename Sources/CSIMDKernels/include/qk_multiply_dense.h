@@ -6,9 +6,10 @@
 
 /// y[m, n] = Σ_k x[m, k] w[n, k] (+ bias[n]) (+ y[m, n]) for first_output <= n < end_output, with w
 /// widened exactly to float32 and every product and sum one fused multiply-add where the variant has
-/// them. The order of a sum depends on k, and on whether there is one row.
+/// them. The order of a sum depends on k, and on whether there is one row. Transposed, the weight lies as
+/// w[k, n], and sums are in the order of k.
 typedef struct {
-    const void *w; // n rows of k elements
+    const void *w; // n rows of k elements; transposed, k rows of n
     qk_float_type type;
     size_t n, k;
     const float *x; // rows of k numbers
@@ -26,7 +27,8 @@ typedef struct {
     qk_multiply_dense_fn *function;
 } qk_multiply_dense_entry;
 
-/// Returns the variants compiled for this architecture, best first, generic last.
+/// Return the variants compiled for this architecture, best first, generic last.
 const qk_multiply_dense_entry *qk_multiply_dense_entries(size_t *count);
+const qk_multiply_dense_entry *qk_multiply_dense_transposed_entries(size_t *count);
 
 #endif

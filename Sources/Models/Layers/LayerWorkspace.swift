@@ -5,6 +5,8 @@ public import Quant
 public struct LayerWorkspace: ~Copyable {
     /// Scratch memory of products with weights.
     public var products: ProductWorkspace
+    /// For products with changes of low rank.
+    var inner: [Float] = []
     private var unused: [[Float]] = []
 
     /// Makes an empty workspace; it grows with the first layers.
@@ -15,7 +17,7 @@ public struct LayerWorkspace: ~Copyable {
 
     /// The bytes of all buffers that are not lent.
     package var byteCount: Int {
-        unused.reduce(products.byteCount) { $0 + 4 * $1.capacity }
+        unused.reduce(products.byteCount + 4 * inner.capacity) { $0 + 4 * $1.capacity }
     }
 
     /// Lends a buffer of so many numbers, whose values are anything.

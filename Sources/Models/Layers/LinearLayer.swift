@@ -19,12 +19,46 @@ public struct LayerPass: Sendable {
     }
 }
 
+/// A linear layer as layers of the same input are computed together: `y = x · Wᵀ + b + x · Aᵀ · B`.
+public struct LinearParts: Sendable {
+    /// The layer whose weight does not change.
+    public let base: Linear
+    /// What is added to its weight, or none.
+    public let change: LowRankChange?
+
+    /// Puts together a layer.
+    public init(_ base: Linear, change: LowRankChange? = nil) {
+        self.base = base
+        self.change = change
+    }
+
+    /// Computes the outputs.
+    /// - Parameters:
+    ///   - x: `M` rows of `K` activations.
+    ///   - y: receives `M` rows of `N` numbers.
+    ///   - pass: what the layers share; its samples are those of the rows.
+    ///   - workspace: scratch memory.
+    /// - Throws: `limit.memory` if the workspace cannot grow.
+    package func forward(
+        _ x: Span<Float>,
+        into y: inout MutableSpan<Float>,
+        pass: LayerPass,
+        workspace: inout LayerWorkspace
+    ) throws(CheckpointError) {
+        try base.forward(x, into: &y, pass: pass, workspace: &workspace)
+        change?.addProduct(x, to: &y, inner: &workspace.inner, on: pass.workers)
+    }
+}
+
 /// What stands where a model has a linear layer: the layer itself, or one with adapters around it.
 public protocol LinearLayer: Sendable {
     /// `N`, the outputs.
     var outputCount: Int { get }
     /// `K`, the inputs.
     var inputCount: Int { get }
+
+    /// The parts of the layer; nil if it is computed in a way of its own.
+    func parts(in mode: ComputeMode) -> LinearParts?
 
     /// Computes the outputs.
     /// - Parameters:
@@ -41,7 +75,15 @@ public protocol LinearLayer: Sendable {
     ) throws(CheckpointError)
 }
 
+extension LinearLayer {
+    /// Nil.
+    public func parts(in mode: ComputeMode) -> LinearParts? { nil }
+}
+
 extension Linear: LinearLayer {
+    /// The layer itself.
+    public func parts(in mode: ComputeMode) -> LinearParts? { LinearParts(self) }
+
     /// Computes `y = x · Wᵀ + b`.
     public func forward(
         _ x: Span<Float>,

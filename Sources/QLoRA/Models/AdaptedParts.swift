@@ -2,11 +2,24 @@ internal import CheckpointIO
 internal import LinearAlgebra
 internal import Machine
 internal import Models
+internal import SIMDKernels
 internal import Tensors
 
 /// A linear layer of a model with active adapters.
 struct AdaptedLinear: LinearLayer {
     let layer: LoRALinear
+    /// All adapters as one change; nil if one of them scales rows.
+    private let change: LowRankChange?
+
+    init(_ layer: LoRALinear) throws(CheckpointError) {
+        self.layer = layer
+        change = try layer.lowRankChange()
+    }
+
+    func parts(in mode: ComputeMode) -> LinearParts? {
+        guard let change, mode != .float32 else { return nil }
+        return LinearParts(layer.base, change: change)
+    }
 
     var outputCount: Int { layer.base.outputCount }
     var inputCount: Int { layer.base.inputCount }
@@ -17,6 +30,10 @@ struct AdaptedLinear: LinearLayer {
         pass: LayerPass,
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
+        if let parts = parts(in: pass.mode) {
+            try parts.forward(x, into: &y, pass: pass, workspace: &workspace)
+            return
+        }
         var saved = LoRALinear.Saved()
         try layer.forward(
             x,

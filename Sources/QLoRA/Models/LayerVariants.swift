@@ -75,7 +75,7 @@ struct LayerVariants {
     func linear(_ module: String, _ names: [String]) throws(CheckpointError) -> any LinearLayer {
         let layer = adapted(module, names)
         let inner: any LinearLayer =
-            layer.activeNames.isEmpty ? layer.base : AdaptedLinear(layer: layer)
+            layer.activeNames.isEmpty ? layer.base : try AdaptedLinear(layer)
         return rows(module, names).map { HeadWithRows(base: inner, rows: $0) } ?? inner
     }
 

@@ -1,0 +1,137 @@
+internal import CSIMDKernels
+package import Machine
+
+/// A weight among several that are multiplied with the same activations.
+package struct ProductTerm: Sendable {
+    /// `W`.
+    package let weight: PackedWeight
+    /// Added to every row; `N` numbers, or none.
+    package let bias: [Float]?
+    /// A change of the weight, or none.
+    package let change: LowRankChange?
+
+    package init(_ weight: PackedWeight, bias: [Float]?, change: LowRankChange?) {
+        precondition(
+            bias.map { $0.count == weight.panels.rowCount } ?? true
+                && change.map { $0.hasShape(of: weight.panels) } ?? true,
+            "a bias or a change for another weight than \(weight.panels)"
+        )
+        self.weight = weight
+        self.bias = bias
+        self.change = change
+    }
+
+    /// Whether both weights read activations that are packed the same way.
+    package func sharesRows(with other: Self, in mode: ComputeMode) -> Bool {
+        let (own, other) = (weight.panels, other.weight.panels)
+        return own.width == other.width && own.columnCount == other.columnCount
+            && (mode != .int8 || own.group == other.group)
+    }
+}
+
+extension MultiplyKernel {
+    /// Multiplies the same activations with several weights and their changes,
+    /// `y = x · Wᵀ` (+ bias) `+ x · Aᵀ · B`, in one job, or two where there are changes.
+    ///
+    /// Each product has the bits that it has alone.
+    /// - Parameters:
+    ///   - x: `rowCount` rows of `K` numbers, row by row.
+    ///   - rowCount: `M`.
+    ///   - terms: weights that share rows; see `sharesRows`.
+    ///   - y: receives the products, one behind the other: `M` rows of the first `N`, and so on.
+    ///   - inner: for the products with `A`; it grows to them.
+    ///   - scratch: for the packed activations.
+    ///   - workers: the threads.
+    /// - Throws: `AllocationError` if the scratch buffer cannot grow.
+    package func multiply(
+        _ x: Span<Float>,
+        rowCount: Int,
+        with terms: [ProductTerm],
+        into y: inout MutableSpan<Float>,
+        inner: inout [Float],
+        scratch: inout AlignedBuffer,
+        on workers: WorkerPool
+    ) throws(AllocationError) {
+        guard let first = terms.first else { return }
+        precondition(
+            terms.allSatisfy { first.sharesRows(with: $0, in: mode) }
+                && y.count == rowCount * terms.reduce(0) { $0 + $1.weight.panels.rowCount },
+            "\(y.count) outputs of products that do not go together"
+        )
+        let innerCount = rowCount * terms.reduce(0) { $0 + ($1.change?.rank ?? 0) }
+        if inner.count < innerCount { inner = [Float](repeating: 0, count: innerCount) }
+        try unsafe withRows(x, rowCount, of: first.weight.panels, &scratch, workers) { rows, packed in
+            unsafe withPackedWeights(terms.map(\.weight)[...], []) { weights in
+                unsafe x.withUnsafeBufferPointer { x in
+                    unsafe inner.withUnsafeMutableBufferPointer { inner in
+                        unsafe y.withUnsafeMutableBufferPointer { y in
+                            var jobs = unsafe JointJobs(x.baseAddress, y.baseAddress, inner.baseAddress)
+                            for (index, term) in terms.enumerated() {
+                                let weight = unsafe weights[index]
+                                unsafe jobs.add(term, weight, rows, packed, entry, workers)
+                            }
+                            unsafe jobs.run(on: workers)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The pieces of products that are computed together; lives no longer than the call that makes it.
+@unsafe
+private struct JointJobs {
+    private let x: UnsafePointer<Float>?
+    /// Where the outputs of the next product begin, and its products with `A`.
+    private var y: UnsafeMutablePointer<Float>?
+    private var inner: UnsafeMutablePointer<Float>?
+    private var products: [JobPieces] = []
+    private var projectionsDown: [JobPieces] = []
+    /// These read what those before write.
+    private var projectionsUp: [JobPieces] = []
+
+    init(
+        _ x: UnsafePointer<Float>?,
+        _ y: UnsafeMutablePointer<Float>?,
+        _ inner: UnsafeMutablePointer<Float>?
+    ) {
+        unsafe self.x = x
+        unsafe self.y = y
+        unsafe self.inner = inner
+    }
+
+    mutating func add(
+        _ term: ProductTerm,
+        _ weight: qk_packed_weight,
+        _ rows: PackedRows,
+        _ packed: UnsafeRawPointer?,
+        _ entry: qk_multiply_entry,
+        _ workers: WorkerPool
+    ) {
+        let product = unsafe PackedProduct(
+            function: entry.function,
+            weight: weight,
+            rows: rows,
+            x: packed,
+            y: y,
+            bias: term.bias,
+            accumulates: false
+        )
+        unsafe products.append(product.pieces(for: workers))
+        if let change = term.change {
+            unsafe projectionsDown.append(
+                change.projectionDown(x, rows.rowCount, into: inner, workers)
+            )
+            unsafe projectionsUp.append(change.projectionUp(inner, rows.rowCount, to: y, workers))
+            unsafe inner = inner?.advanced(by: rows.rowCount * change.rank)
+        }
+        unsafe y = y?.advanced(by: rows.rowCount * weight.n)
+    }
+
+    func run(on workers: WorkerPool) {
+        // The short pieces last: they fill the time in which the last long one ends.
+        unsafe workers.perform(products + projectionsDown)
+        unsafe workers.perform(projectionsUp)
+    }
+}
