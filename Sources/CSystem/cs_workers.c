@@ -2,6 +2,7 @@
 #include "CSystem.h"
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 
 #if defined(__linux__)
 #include <linux/futex.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -59,6 +59,14 @@ static void relax(void) {
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+void cs_relax(int turn) {
+    // Where threads outnumber cores, the one that is waited for may need this one.
+    if ((turn & 1023) == 1023)
+        sched_yield();
+    else
+        relax();
 }
 
 static long nanoseconds(void) {

@@ -144,9 +144,9 @@ extension PreparedWeight {
 
 extension PreparedWeight {
     /// The weight as one of several in a product; nil if it is not packed.
-    package func term(bias: [Float]?, change: LowRankChange?) -> ProductTerm? {
+    package func term(bias: [Float]?, changes: [RowChange]) -> ProductTerm? {
         guard case .packed(let packed) = storage else { return nil }
-        return ProductTerm(packed.weight, bias: bias, change: change)
+        return ProductTerm(packed.weight, bias: bias, changes: changes)
     }
 
     /// Multiplies the same activations with several weights and their changes, as one job.

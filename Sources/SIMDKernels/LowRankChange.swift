@@ -25,12 +25,14 @@ public final class LowRankChange: Sendable {
     ///   - b: `[r, N]`, scaled.
     ///   - rank: `r`, at least 1.
     ///   - bias: `N` numbers, scaled, or none.
+    ///   - arena: where the factors are.
     /// - Throws: `AllocationError`.
     package init(
         a: [Float],
         b: [Float],
         rank: Int,
-        bias: [Float]?
+        bias: [Float]?,
+        in arena: MemoryArena
     ) throws(AllocationError) {
         precondition(
             rank > 0 && a.count % rank == 0 && b.count % rank == 0
@@ -40,13 +42,16 @@ public final class LowRankChange: Sendable {
         self.rank = rank
         inputCount = a.count / rank
         outputCount = b.count / rank
-        self.a = try Self.rounded(a)
-        self.b = try Self.rounded(b)
+        self.a = try Self.rounded(a, arena)
+        self.b = try Self.rounded(b, arena)
         self.bias = bias
     }
 
-    private static func rounded(_ numbers: [Float]) throws(AllocationError) -> AlignedBuffer {
-        var buffer = try AlignedBuffer(byteCount: 2 * numbers.count)
+    private static func rounded(
+        _ numbers: [Float],
+        _ arena: MemoryArena
+    ) throws(AllocationError) -> AlignedBuffer {
+        var buffer = try AlignedBuffer(byteCount: 2 * numbers.count, in: arena)
         numbers.withFloatBytes { numbers in
             buffer.withMutableBytes {
                 _ = ConvertFloatKernel.selected.convert(
@@ -65,52 +70,9 @@ public final class LowRankChange: Sendable {
         panels.rowCount == outputCount && panels.columnCount == inputCount
     }
 
-    /// Adds the change's product to outputs: `y += x · Aᵀ · B` (+ bias).
-    /// - Parameters:
-    ///   - x: rows of `K` numbers.
-    ///   - y: as many rows of `N` numbers.
-    ///   - inner: for the product with `A`; it grows to it.
-    ///   - workers: the threads.
-    package func addProduct(
-        _ x: Span<Float>,
-        to y: inout MutableSpan<Float>,
-        inner: inout [Float],
-        on workers: WorkerPool
-    ) {
-        let rowCount = x.count / inputCount
-        precondition(
-            x.count == rowCount * inputCount && y.count == rowCount * outputCount,
-            "\(x.count) activations and \(y.count) outputs for [\(outputCount), \(inputCount)]"
-        )
-        if inner.count < rowCount * rank {
-            inner = [Float](repeating: 0, count: rowCount * rank)
-        }
-        unsafe x.withUnsafeBufferPointer { x in
-            unsafe inner.withUnsafeMutableBufferPointer { inner in
-                unsafe y.withUnsafeMutableBufferPointer { y in
-                    let inner = inner.baseAddress
-                    let down = unsafe projectionDown(
-                        x.baseAddress,
-                        rowCount,
-                        into: inner,
-                        workers
-                    )
-                    workers.perform(down.count, down.run)
-                    let up = unsafe projectionUp(
-                        inner,
-                        rowCount,
-                        to: y.baseAddress,
-                        workers
-                    )
-                    workers.perform(up.count, up.run)
-                }
-            }
-        }
-    }
-
     /// The pieces of `x · Aᵀ`.
     @unsafe
-    func projectionDown(
+    fileprivate func projectionDown(
         _ x: UnsafePointer<Float>?,
         _ rowCount: Int,
         into inner: UnsafeMutablePointer<Float>?,
@@ -137,7 +99,7 @@ public final class LowRankChange: Sendable {
 
     /// The pieces of `y += inner · B` (+ bias).
     @unsafe
-    func projectionUp(
+    fileprivate func projectionUp(
         _ inner: UnsafePointer<Float>?,
         _ rowCount: Int,
         to y: UnsafeMutablePointer<Float>?,
@@ -167,5 +129,85 @@ public final class LowRankChange: Sendable {
                 }
             }
         }
+    }
+}
+
+/// A change that some rows of activations see.
+public struct RowChange: Sendable {
+    /// What is added to the weight.
+    package let change: LowRankChange
+    /// The rows, counted over all of a product.
+    package let rows: Range<Int>
+
+    package init(_ change: LowRankChange, rows: Range<Int>) {
+        self.change = change
+        self.rows = rows
+    }
+
+    /// Adds the change's product to the outputs of its rows: `y += x · Aᵀ · B` (+ bias).
+    /// - Parameters:
+    ///   - x: rows of `K` numbers.
+    ///   - y: as many rows of `N` numbers.
+    ///   - inner: for the product with `A`; it grows to it.
+    ///   - workers: the threads.
+    package func addProduct(
+        _ x: Span<Float>,
+        to y: inout MutableSpan<Float>,
+        inner: inout [Float],
+        on workers: WorkerPool
+    ) {
+        precondition(
+            x.count >= rows.upperBound * change.inputCount
+                && y.count >= rows.upperBound * change.outputCount,
+            "\(x.count) activations and \(y.count) outputs for \(rows)"
+        )
+        if inner.count < rows.count * change.rank {
+            inner = [Float](repeating: 0, count: rows.count * change.rank)
+        }
+        unsafe x.withUnsafeBufferPointer { x in
+            unsafe inner.withUnsafeMutableBufferPointer { inner in
+                unsafe y.withUnsafeMutableBufferPointer { y in
+                    let (down, up) = unsafe pieces(
+                        x.baseAddress,
+                        y.baseAddress,
+                        inner.baseAddress,
+                        workers
+                    )
+                    workers.perform(down.count, down.run)
+                    workers.perform(up.count, up.run)
+                }
+            }
+        }
+    }
+
+    /// The pieces of `x · Aᵀ`, and those that then add its product with `B` to outputs.
+    ///
+    /// - Parameters:
+    ///   - x: all rows of the activations.
+    ///   - y: all rows of the outputs.
+    ///   - inner: receives the products with `A`, of the change's own rows.
+    ///   - workers: the threads.
+    /// - Returns: both; the second read what the first write.
+    @unsafe
+    func pieces(
+        _ x: UnsafePointer<Float>?,
+        _ y: UnsafeMutablePointer<Float>?,
+        _ inner: UnsafeMutablePointer<Float>?,
+        _ workers: WorkerPool
+    ) -> (down: JobPieces, up: JobPieces) {
+        unsafe (
+            change.projectionDown(
+                x?.advanced(by: rows.lowerBound * change.inputCount),
+                rows.count,
+                into: inner,
+                workers
+            ),
+            change.projectionUp(
+                inner,
+                rows.count,
+                to: y?.advanced(by: rows.lowerBound * change.outputCount),
+                workers
+            )
+        )
     }
 }

@@ -102,6 +102,7 @@ struct DenseProduct: @unchecked Sendable {
     /// - Parameters:
     ///   - workers: the threads.
     ///   - withOperands: where the arguments have none, calls what it receives with weight and bias.
+    /// - Returns: the pieces.
     func pieces(
         for workers: WorkerPool,
         withOperands:

@@ -7,19 +7,22 @@ package struct ProductTerm: Sendable {
     package let weight: PackedWeight
     /// Added to every row; `N` numbers, or none.
     package let bias: [Float]?
-    /// A change of the weight, or none.
-    package let change: LowRankChange?
+    /// Changes of the weight, no two of them for the same rows.
+    package let changes: [RowChange]
 
-    package init(_ weight: PackedWeight, bias: [Float]?, change: LowRankChange?) {
+    package init(_ weight: PackedWeight, bias: [Float]?, changes: [RowChange]) {
         precondition(
             bias.map { $0.count == weight.panels.rowCount } ?? true
-                && change.map { $0.hasShape(of: weight.panels) } ?? true,
+                && changes.allSatisfy { $0.change.hasShape(of: weight.panels) },
             "a bias or a change for another weight than \(weight.panels)"
         )
         self.weight = weight
         self.bias = bias
-        self.change = change
+        self.changes = changes
     }
+
+    /// The numbers of products with `A`.
+    fileprivate var innerCount: Int { changes.reduce(0) { $0 + $1.rows.count * $1.change.rank } }
 
     /// Whether both weights read activations that are packed the same way.
     package func sharesRows(with other: Self, in mode: ComputeMode) -> Bool {
@@ -58,14 +61,20 @@ extension MultiplyKernel {
                 && y.count == rowCount * terms.reduce(0) { $0 + $1.weight.panels.rowCount },
             "\(y.count) outputs of products that do not go together"
         )
-        let innerCount = rowCount * terms.reduce(0) { $0 + ($1.change?.rank ?? 0) }
+        let innerCount = terms.reduce(0) { $0 + $1.innerCount }
         if inner.count < innerCount { inner = [Float](repeating: 0, count: innerCount) }
-        try unsafe withRows(x, rowCount, of: first.weight.panels, &scratch, workers) { rows, packed in
+        try unsafe withRows(x, rowCount, of: first.weight.panels, &scratch, workers) {
+            rows,
+            packed in
             unsafe withPackedWeights(terms.map(\.weight)[...], []) { weights in
                 unsafe x.withUnsafeBufferPointer { x in
                     unsafe inner.withUnsafeMutableBufferPointer { inner in
                         unsafe y.withUnsafeMutableBufferPointer { y in
-                            var jobs = unsafe JointJobs(x.baseAddress, y.baseAddress, inner.baseAddress)
+                            var jobs = unsafe JointJobs(
+                                x.baseAddress,
+                                y.baseAddress,
+                                inner.baseAddress
+                            )
                             for (index, term) in terms.enumerated() {
                                 let weight = unsafe weights[index]
                                 unsafe jobs.add(term, weight, rows, packed, entry, workers)
@@ -119,19 +128,18 @@ private struct JointJobs {
             accumulates: false
         )
         unsafe products.append(product.pieces(for: workers))
-        if let change = term.change {
-            unsafe projectionsDown.append(
-                change.projectionDown(x, rows.rowCount, into: inner, workers)
-            )
-            unsafe projectionsUp.append(change.projectionUp(inner, rows.rowCount, to: y, workers))
-            unsafe inner = inner?.advanced(by: rows.rowCount * change.rank)
+        for change in term.changes {
+            precondition(change.rows.upperBound <= rows.rowCount, "changes of \(change.rows)")
+            let (pieces, sums) = unsafe change.pieces(x, y, inner, workers)
+            unsafe projectionsDown.append(pieces)
+            unsafe projectionsUp.append(sums)
+            unsafe inner = inner?.advanced(by: change.rows.count * change.change.rank)
         }
         unsafe y = y?.advanced(by: rows.rowCount * weight.n)
     }
 
     func run(on workers: WorkerPool) {
         // The short pieces last: they fill the time in which the last long one ends.
-        unsafe workers.perform(products + projectionsDown)
-        unsafe workers.perform(projectionsUp)
+        unsafe workers.perform(stages: [products + projectionsDown, projectionsUp])
     }
 }

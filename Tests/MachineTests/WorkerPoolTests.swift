@@ -37,6 +37,31 @@ private struct RowError: Error, Equatable {
         #expect(state.withLock { $0.faults } == 0)
     }
 
+    @Test(arguments: threadCounts) func stagesBeginWhenThoseBeforeAreDone(threadCount: Int) {
+        let workers = WorkerPool(threadCount: threadCount)
+        let state = Mutex((done: [0, 0, 0], faults: 0))
+        let sizes = [[3, 0, 4], [1], [20, 5]]
+        let total = [7, 1, 25]
+        let stages = sizes.enumerated().map { stage, counts in
+            counts.map { count in
+                JobPieces(count) { piece, _ in
+                    let before = state.withLock { $0.done }
+                    var sum = 0
+                    for term in 0..<5000 { sum &+= term &* piece }
+                    state.withLock { state in
+                        let complete = (0..<stage).allSatisfy { before[$0] == total[$0] }
+                        if !complete || piece >= count || sum == .min { state.faults += 1 }
+                        state.done[stage] += 1
+                    }
+                }
+            }
+        }
+        workers.perform(stages: [stages[0], [], stages[1], stages[2]])
+        #expect(state.withLock { $0.done } == total)
+        #expect(state.withLock { $0.faults } == 0)
+        workers.perform(stages: [])
+    }
+
     @Test(arguments: threadCounts) func throwsTheErrorOfTheLowestIndex(threadCount: Int) {
         let workers = WorkerPool(threadCount: threadCount)
         for failing in [[0], [5, 6, 7, 8, 9], [99], [42, 43, 98]] {

@@ -50,6 +50,23 @@ INLINE_LANES void score_block(const qk_attention *a, const float *q, const int c
             store_lanes(scores + row * QK_KEYS_AT_ONCE + part * LANES, sums[row][part] * a->scale);
 }
 
+/// Asks for keys and values, in whole blocks: a single token waits for memory more than for sums, and the parts of
+/// a head lie scattered.
+INLINE_LANES void prefetch_keys(const qk_attention *a, size_t first_key, size_t keys,
+                                const qk_float_type type) {
+    size_t size = qk_float_size(type), first = first_key / QK_KEY_BLOCK;
+    for (size_t block = first; block < first + (keys + QK_KEY_BLOCK - 1) / QK_KEY_BLOCK; block++) {
+        const char *keys = (const char *)a->k + block * a->k_stride * size;
+        for (size_t byte = 0; byte < QK_KEY_BLOCK * a->d * size; byte += 64)
+            __builtin_prefetch(keys + byte);
+        for (size_t t = block * QK_KEY_BLOCK; t < (block + 1) * QK_KEY_BLOCK; t++) {
+            const char *values = (const char *)a->v + t * a->v_stride * size;
+            for (size_t byte = 0; byte < a->d * size; byte += 64)
+                __builtin_prefetch(values + byte);
+        }
+    }
+}
+
 INLINE_LANES void score_rows(const qk_attention *a, const float *packed, size_t rows,
                              size_t first_key, size_t blocks, float *scores,
                              const qk_float_type type) {
@@ -136,6 +153,10 @@ TARGET static void weigh_row(const qk_attention *a, size_t row, size_t first_key
     *maximum_so_far = largest;
 }
 
+INLINE_LANES size_t at_once(size_t keys) {
+    return keys < QK_KEYS_AT_ONCE ? keys : QK_KEYS_AT_ONCE;
+}
+
 INLINE_LANES void attend_to(const qk_attention *a, const qk_float_type type) {
     size_t rows = a->queries * a->heads;
     float *scores = a->scratch, *packed = scores + rows * QK_KEYS_AT_ONCE;
@@ -149,8 +170,12 @@ INLINE_LANES void attend_to(const qk_attention *a, const qk_float_type type) {
     size_t end = a->position + a->queries;
     size_t start = a->window && a->position + 1 > a->window ? a->position + 1 - a->window : 0;
     start -= start % QK_KEYS_AT_ONCE;
+    if (a->queries == 1)
+        prefetch_keys(a, start, at_once(end - start), type);
     for (size_t key = start; key < end; key += QK_KEYS_AT_ONCE) {
-        size_t keys = end - key < QK_KEYS_AT_ONCE ? end - key : QK_KEYS_AT_ONCE;
+        size_t keys = at_once(end - key);
+        if (a->queries == 1)
+            prefetch_keys(a, key + keys, at_once(end - key - keys), type);
         size_t blocks = (keys + QK_KEY_BLOCK - 1) / QK_KEY_BLOCK;
         score_rows(a, packed, rows, key, blocks, scores, type);
         for (size_t row = 0; row < rows; row++)

@@ -42,9 +42,15 @@ INLINE_LANES void multiply_rows(const qk_multiply_dense_arguments *a, size_t out
         multiply_tile(a, row, 1, output, outputs, type);
 }
 
+/// So far ahead of the weights in use the next are asked for.
+enum { PREFETCH_BYTES = 2048 };
+
 /// One row of activations: the weights are read once, as one stream, four vectors of a row at a time.
 INLINE_LANES void multiply_one_row(const qk_multiply_dense_arguments *a, const qk_float_type type) {
     size_t size = qk_float_size(type), k = a->k;
+    const char *first = (const char *)a->w + a->first_output * k * size;
+    for (size_t byte = 0; byte < PREFETCH_BYTES; byte += 64)
+        __builtin_prefetch(first + byte);
     for (size_t output = a->first_output; output < a->end_output; output++) {
         const char *w = (const char *)a->w + output * k * size;
         vec sums[4] = {};
@@ -52,6 +58,7 @@ INLINE_LANES void multiply_one_row(const qk_multiply_dense_arguments *a, const q
         for (; i + 4 * LANES <= k; i += 4 * LANES)
             for (int part = 0; part < 4; part++) {
                 size_t place = i + part * LANES;
+                __builtin_prefetch(w + place * size + PREFETCH_BYTES);
                 sums[part] += load_lanes(a->x + place) * LOAD_WEIGHTS(w + place * size, type);
             }
         for (; i + LANES <= k; i += LANES)

@@ -6,6 +6,9 @@
 #include "float_convert.h"
 #include "qk_multiply_dense.h"
 
+/// So many tiles ahead of the one in use the weight is asked for.
+enum { PREFETCH_TILES = 4 };
+
 /// `outputs` vectors of sums for `rows` rows: each row of the weight is widened once for all of them.
 INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row, const int rows,
                                 size_t output, const int outputs, const qk_float_type type) {
@@ -15,6 +18,8 @@ INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row
     vec sums[ROWS][OUTPUTS] = {};
     for (size_t i = 0; i < a->k; i++, w += a->n * size)
         for (int o = 0; o < outputs; o++) {
+            // Each row of a weight is a stream of its own, too many for the processor to foresee.
+            __builtin_prefetch(w + (o + PREFETCH_TILES * outputs) * LANES * size);
             vec weights = LOAD_WEIGHTS(w + o * LANES * size, type);
             for (int r = 0; r < rows; r++)
                 sums[r][o] += x[r * a->k + i] * weights;
@@ -53,7 +58,11 @@ INLINE_LANES void multiply_column(const qk_multiply_dense_arguments *a, size_t o
 }
 
 INLINE_LANES void multiply_outputs(const qk_multiply_dense_arguments *a, const qk_float_type type) {
-    size_t output = a->first_output;
+    size_t output = a->first_output, size = qk_float_size(type);
+    for (size_t i = 0; i < a->k; i++)
+        for (int tile = 0; tile < PREFETCH_TILES; tile++)
+            __builtin_prefetch((const char *)a->w +
+                               (i * a->n + output + tile * OUTPUTS * LANES) * size);
     for (; output + OUTPUTS * LANES <= a->end_output; output += OUTPUTS * LANES)
         multiply_rows(a, output, OUTPUTS, type);
     for (; output + LANES <= a->end_output; output += LANES)

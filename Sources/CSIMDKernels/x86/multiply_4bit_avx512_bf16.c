@@ -28,7 +28,11 @@ AVX512 INLINE void multiply_groups(const qk_multiply_arguments *a, int rows, siz
             __m512 sums[QK_TILE_ROWS];
             UNROLL for (int row = 0; row < rows; row++) sums[row] = _mm512_setzero_ps();
             _Pragma("GCC unroll 2") for (size_t step = 0; step < steps; step++) {
-                _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_T0);
+                // A single row reads the weight once, and leaves the caches to what is read again.
+                if (rows == 1)
+                    _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_NTA);
+                else
+                    _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_T0);
                 __m512i eight = _mm512_loadu_si512(codes);
                 UNROLL for (int i = 0; i < 4; i++) {
                     // Nibble i of both words is the pair of elements i ^ 1 and 4 + (i ^ 1).

@@ -48,6 +48,9 @@ int cs_workers_run(cs_workers *pool, int width, void (*work)(void *context, int 
 // Ends the threads; no job may run.
 void cs_workers_destroy(cs_workers *pool);
 
+/// Passes a moment of a loop that waits for another thread; `turn` counts from 0.
+void cs_relax(int turn);
+
 // The cores in the affinity mask of the process; 0 if the system does not tell.
 int cs_affinity_count(void);
 

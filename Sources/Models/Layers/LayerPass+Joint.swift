@@ -43,9 +43,9 @@ extension LayerPass {
         var terms: [ProductTerm] = []
         terms.reserveCapacity(layers.count)
         for layer in layers {
-            guard let parts = layer.parts(in: mode),
+            guard let parts = layer.parts(in: self),
                 let weight = parts.base.weight as? PreparedWeight,
-                let term = weight.term(bias: parts.base.bias, change: parts.change),
+                let term = weight.term(bias: parts.base.bias, changes: parts.changes),
                 terms.first.map({ $0.sharesRows(with: term, in: mode) }) ?? true
             else { return nil }
             terms.append(term)

@@ -23,13 +23,13 @@ public struct LayerPass: Sendable {
 public struct LinearParts: Sendable {
     /// The layer whose weight does not change.
     public let base: Linear
-    /// What is added to its weight, or none.
-    public let change: LowRankChange?
+    /// What is added to its weight, for some rows or all.
+    public let changes: [RowChange]
 
     /// Puts together a layer.
-    public init(_ base: Linear, change: LowRankChange? = nil) {
+    public init(_ base: Linear, changes: [RowChange] = []) {
         self.base = base
-        self.change = change
+        self.changes = changes
     }
 
     /// Computes the outputs.
@@ -46,7 +46,9 @@ public struct LinearParts: Sendable {
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
         try base.forward(x, into: &y, pass: pass, workspace: &workspace)
-        change?.addProduct(x, to: &y, inner: &workspace.inner, on: pass.workers)
+        for change in changes {
+            change.addProduct(x, to: &y, inner: &workspace.inner, on: pass.workers)
+        }
     }
 }
 
@@ -57,8 +59,8 @@ public protocol LinearLayer: Sendable {
     /// `K`, the inputs.
     var inputCount: Int { get }
 
-    /// The parts of the layer; nil if it is computed in a way of its own.
-    func parts(in mode: ComputeMode) -> LinearParts?
+    /// The parts of the layer in a pass; nil if it is computed in a way of its own.
+    func parts(in pass: LayerPass) -> LinearParts?
 
     /// Computes the outputs.
     /// - Parameters:
@@ -77,12 +79,12 @@ public protocol LinearLayer: Sendable {
 
 extension LinearLayer {
     /// Nil.
-    public func parts(in mode: ComputeMode) -> LinearParts? { nil }
+    public func parts(in pass: LayerPass) -> LinearParts? { nil }
 }
 
 extension Linear: LinearLayer {
     /// The layer itself.
-    public func parts(in mode: ComputeMode) -> LinearParts? { LinearParts(self) }
+    public func parts(in pass: LayerPass) -> LinearParts? { LinearParts(self) }
 
     /// Computes `y = x · Wᵀ + b`.
     public func forward(

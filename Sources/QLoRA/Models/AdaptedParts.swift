@@ -11,14 +11,14 @@ struct AdaptedLinear: LinearLayer {
     /// All adapters as one change; nil if one of them scales rows.
     private let change: LowRankChange?
 
-    init(_ layer: LoRALinear) throws(CheckpointError) {
+    init(_ layer: LoRALinear, in arena: MemoryArena) throws(CheckpointError) {
         self.layer = layer
-        change = try layer.lowRankChange()
+        change = try LowRankChange(layer.active, in: arena)
     }
 
-    func parts(in mode: ComputeMode) -> LinearParts? {
-        guard let change, mode != .float32 else { return nil }
-        return LinearParts(layer.base, change: change)
+    func parts(in pass: LayerPass) -> LinearParts? {
+        guard let change, pass.mode != .float32 else { return nil }
+        return LinearParts(layer.base, changes: [RowChange(change, rows: 0..<pass.samples.count)])
     }
 
     var outputCount: Int { layer.base.outputCount }
@@ -30,7 +30,7 @@ struct AdaptedLinear: LinearLayer {
         pass: LayerPass,
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
-        if let parts = parts(in: pass.mode) {
+        if let parts = parts(in: pass) {
             try parts.forward(x, into: &y, pass: pass, workspace: &workspace)
             return
         }
@@ -91,6 +91,42 @@ struct MixedLinear: LinearLayer {
     /// The layer as those have it that do not.
     let separate: [String: any LinearLayer]
     let adapterOfSample: [String?]
+    /// The shared layer's adapters; nil if one of them scales rows.
+    private let changes: [String: LowRankChange]?
+
+    init(
+        shared: LoRALinear,
+        separate: [String: any LinearLayer],
+        adapterOfSample: [String?],
+        in arena: MemoryArena
+    ) throws(CheckpointError) {
+        self.shared = shared
+        self.separate = separate
+        self.adapterOfSample = adapterOfSample
+        var changes: [String: LowRankChange] = [:]
+        for (name, adapter) in shared.adapters {
+            changes[name] = try LowRankChange([adapter], in: arena)
+        }
+        self.changes = changes.count == shared.adapters.count ? changes : nil
+    }
+
+    func parts(in pass: LayerPass) -> LinearParts? {
+        guard let changes, separate.isEmpty, pass.mode != .float32 else { return nil }
+        var own: [RowChange] = []
+        var first = 0
+        // Neighbours with the same adapter together.
+        while first < pass.samples.count {
+            let name = adapterOfSample[pass.samples[first]]
+            let end =
+                pass.samples[first...].firstIndex { adapterOfSample[$0] != name }
+                ?? pass.samples.count
+            if let change = name.flatMap({ changes[$0] }) {
+                own.append(RowChange(change, rows: first..<end))
+            }
+            first = end
+        }
+        return LinearParts(shared.base, changes: own)
+    }
 
     var outputCount: Int { shared.base.outputCount }
     var inputCount: Int { shared.base.inputCount }
@@ -101,6 +137,10 @@ struct MixedLinear: LinearLayer {
         pass: LayerPass,
         workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
+        if let parts = parts(in: pass) {
+            try parts.forward(x, into: &y, pass: pass, workspace: &workspace)
+            return
+        }
         let names = pass.samples.map { adapterOfSample[$0] }
         try shared.forward(
             x,

@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Machine
 internal import Models
 internal import Quant
 internal import Tensors
@@ -9,6 +10,8 @@ struct LayerVariants {
     private let embedding: Embedding
     private let embeddingName: String
     private var layers: [String: Linear] = [:]
+    /// For the factors as products read them, in 2 bytes a number.
+    private let arena: MemoryArena
 
     /// Takes the layers of a model.
     /// - Parameters:
@@ -19,6 +22,12 @@ struct LayerVariants {
         _ adapters: [(name: String, adapter: ModelAdapter)]
     ) {
         self.adapters = adapters
+        let factorCount = adapters.reduce(0) { sum, named in
+            named.adapter.factors.values.reduce(sum) {
+                $0 + $1.a.elements.count + $1.b.elements.count
+            }
+        }
+        arena = MemoryArena(expecting: 2 * factorCount)
         guard let embedding = model.embedding as? Embedding else {
             preconditionFailure("the base has an adapter on its embedding")
         }
@@ -75,7 +84,7 @@ struct LayerVariants {
     func linear(_ module: String, _ names: [String]) throws(CheckpointError) -> any LinearLayer {
         let layer = adapted(module, names)
         let inner: any LinearLayer =
-            layer.activeNames.isEmpty ? layer.base : try AdaptedLinear(layer)
+            layer.activeNames.isEmpty ? layer.base : try AdaptedLinear(layer, in: arena)
         return rows(module, names).map { HeadWithRows(base: inner, rows: $0) } ?? inner
     }
 
@@ -102,7 +111,12 @@ struct LayerVariants {
             }
         }
         if separate.isEmpty, shared.adapters.isEmpty { return shared.base }
-        return MixedLinear(shared: shared, separate: separate, adapterOfSample: samples)
+        return try MixedLinear(
+            shared: shared,
+            separate: separate,
+            adapterOfSample: samples,
+            in: arena
+        )
     }
 
     /// A layer with adapters in its weight, in the form of that before.

@@ -3,16 +3,18 @@ internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
-extension LoRALinear {
-    /// The active adapters as one change of the weight, for inference; nil if there is none, or one of them
-    /// scales rows, which is no change of low rank.
+extension LowRankChange {
+    /// Adapters of one layer as one change of its weight, for inference; nil if there is none, or one of
+    /// them scales rows, which is no change of low rank.
     /// - Throws: `limit.memory`.
-    func lowRankChange() throws(CheckpointError) -> LowRankChange? {
-        let active = active
-        guard !active.isEmpty, active.allSatisfy({ $0.magnitude == nil }) else { return nil }
+    convenience init?(
+        _ adapters: [LoRAAdapter],
+        in arena: MemoryArena
+    ) throws(CheckpointError) {
+        guard !adapters.isEmpty, adapters.allSatisfy({ $0.magnitude == nil }) else { return nil }
         var bias: [Float]?
         var b: [Float] = []
-        for adapter in active {
+        for adapter in adapters {
             let scaling = Float(adapter.scaling)
             for column in 0..<adapter.rank {
                 for row in 0..<adapter.outputCount {
@@ -25,11 +27,12 @@ extension LoRALinear {
             bias = sum
         }
         do throws(AllocationError) {
-            return try LowRankChange(
-                a: active.flatMap(\.a.elements),
+            try self.init(
+                a: adapters.flatMap(\.a.elements),
                 b: b,
-                rank: active.reduce(0) { $0 + $1.rank },
-                bias: bias
+                rank: adapters.reduce(0) { $0 + $1.rank },
+                bias: bias,
+                in: arena
             )
         } catch {
             throw CheckpointError(error)
