@@ -1,6 +1,7 @@
 import CheckpointIO
 import Foundation
 import Models
+import SIMDKernels
 import Quant
 import TestSupport
 import Tensors
@@ -21,12 +22,28 @@ import Testing
             && zip(found, expected).allSatisfy { ($0 - $1).magnitude <= bound }
     }
 
+    /// The distance of what is found, as a part of that of what it would be without adapters.
+    private static func distance(
+        _ found: [Float],
+        _ expected: [Float],
+        without bare: [Float]
+    ) -> Float {
+        func square(_ a: [Float], _ b: [Float]) -> Float {
+            zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        }
+        return (square(found, expected) / square(bare, expected)).squareRoot()
+    }
+
     /// Logits of rows of tokens, sample by sample.
-    private static func logits(_ model: LanguageModel, _ ids: GoldenTensor) throws -> [Float] {
+    private static func logits(
+        _ model: LanguageModel,
+        _ ids: GoldenTensor,
+        mode: ComputeMode = .float32
+    ) throws -> [Float] {
         let width = ids.shape[1]
         return try (0..<ids.shape[0]).flatMap { sample in
             let tokens = Array(ids.integers[sample * width..<(sample + 1) * width])
-            return try model.logits(of: tokens, mode: .float32).elements
+            return try model.logits(of: tokens, mode: mode).elements
         }
     }
 
@@ -59,6 +76,12 @@ import Testing
             let adapted = try Self.logits(model.model(), ids)
             #expect(Self.agree(adapted, expected.floats), "\(id)")
             #expect(!Self.agree(bare, expected.floats), "\(id) changes nothing")
+            let rounded = try Self.logits(model.model(), ids, mode: .bfloat16)
+            let roundedBare = try Self.logits(model.base, ids, mode: .bfloat16)
+            let distance = Self.distance(rounded, expected.floats, without: bare)
+            let limit = Self.distance(roundedBare, bare, without: expected.floats)
+            // Factors are rounded as well, and cost no more than activations do.
+            #expect(distance < limit + 0.004, "\(id)")
             count += 1
 
             // Where the reference merges what it cannot, the unmerged logits are right.
@@ -93,19 +116,26 @@ import Testing
                 try model.load(AdapterFolder(at: GoldenModel.url(folder).path), as: name)
             }
             let mixed = try model.model(adapterOfSample: names)
-            var run = try DecoderRun(mixed, mode: .float32)
-            let width = ids.shape[1]
-            let chunks = try names.indices.map { sample in
-                SequenceChunk(
-                    Array(ids.integers[sample * width..<(sample + 1) * width]),
-                    following: try mixed.makeCache(),
-                    sample: sample
-                )
+            let expected = try #require(tensors[id]).floats
+            let bare = try Self.logits(base, ids)
+            for mode in [ComputeMode.float32, .bfloat16] {
+                var run = try DecoderRun(mixed, mode: mode)
+                let width = ids.shape[1]
+                let chunks = try names.indices.map { sample in
+                    SequenceChunk(
+                        Array(ids.integers[sample * width..<(sample + 1) * width]),
+                        following: try mixed.makeCache(),
+                        sample: sample
+                    )
+                }
+                try run.feed(chunks)
+                let logits = try run.logits(0..<ids.integers.count).elements
+                if mode == .float32 {
+                    #expect(Self.agree(logits, expected), "\(id)")
+                } else {
+                    #expect(Self.distance(logits, expected, without: bare) < 0.02, "\(id)")
+                }
             }
-            try run.feed(chunks)
-            let logits = try run.logits(0..<ids.integers.count)
-            let expected = try #require(tensors[id])
-            #expect(Self.agree(logits.elements, expected.floats), "\(id)")
         }
     }
 
