@@ -45,7 +45,7 @@ package struct AttentionShape: Sendable, Hashable {
     var queriesAtOnce: Int { max(48 / groupCount, 1) }
     /// The scratch numbers of a thread.
     package var scratchCount: Int {
-        (Int(QK_KEYS_AT_ONCE) + width + 2) * queriesAtOnce * groupCount
+        (Int(QK_KEYS_AT_ONCE) + 2 * width + 18) * queriesAtOnce * groupCount
     }
 }
 
@@ -53,8 +53,8 @@ extension TransformerKernel {
     /// Computes attention of the last tokens of a sequence.
     /// - Parameters:
     ///   - queries: `[count, heads · width]`, of the tokens from `position` on.
-    ///   - keys: of the whole sequence, in blocks of 16 tokens, `[blocks][key-value heads · width][16]`.
-    ///   - values: of the whole sequence, `[tokens][key-value heads · width]`.
+    ///   - keys: of the whole sequence, as `store` lays them out.
+    ///   - values: of the whole sequence, as `store` lays them out.
     ///   - element: the type of keys and values, float32 or bfloat16.
     ///   - position: of the first query.
     ///   - shape: the sizes.
@@ -79,8 +79,9 @@ extension TransformerKernel {
             queries.count == count * shape.queryWidth && outputs.count == queries.count
                 && element.count(in: keys.byteCount)
                     >= (tokens + block - 1) / block * block * shape.keyWidth
-                && element.count(in: values.byteCount) >= tokens * shape.keyWidth
-                && element != .float16
+                && element.count(in: values.byteCount)
+                    >= element.storedTokens(tokens) * shape.keyWidth
+                && element != .float16 && (element == .float32 || shape.width % 2 == 0)
                 && scratch.count >= workers.threadCount * shape.scratchCount,
             "\(queries.count) numbers of queries, \(keys.byteCount) bytes of keys for \(tokens) tokens"
         )
@@ -110,7 +111,8 @@ extension TransformerKernel {
                                 function: functions.attend,
                                 whole: whole,
                                 shape: shape,
-                                byteCount: element.byteCount
+                                byteCount: element.byteCount,
+                                valueByteCount: element.storedTokens(1) * element.byteCount
                             ).run(on: workers)
                         }
                     }
@@ -129,8 +131,10 @@ private struct AttentionPieces: @unchecked Sendable {
     let function: (@convention(c) (UnsafePointer<qk_attention>?) -> Void)?
     let whole: qk_attention
     let shape: AttentionShape
-    /// Of a number of keys and values.
+    /// Of a number of keys.
     let byteCount: Int
+    /// From one channel of values to the next.
+    let valueByteCount: Int
 
     func run(on workers: WorkerPool) {
         let runs = unsafe (whole.queries + shape.queriesAtOnce - 1) / shape.queriesAtOnce
@@ -144,7 +148,7 @@ private struct AttentionPieces: @unchecked Sendable {
             unsafe own.q += queryOffset
             unsafe own.out += queryOffset
             unsafe own.k += byteCount * head * shape.width * AttentionShape.keyBlock
-            unsafe own.v += byteCount * head * shape.width
+            unsafe own.v += valueByteCount * head * shape.width
             unsafe own.scratch += worker * shape.scratchCount
             unsafe own.queries = min(shape.queriesAtOnce, whole.queries - first)
             unsafe own.position = whole.position + first

@@ -112,7 +112,9 @@ import Testing
         ]
     )
     func attendsAsReference(kernel: TransformerKernel, sizes: Sizes) {
-        for element in [FloatElement.float32, .bfloat16] { attends(kernel, sizes, element) }
+        attends(kernel, sizes, .float32)
+        // Which has channels in pairs.
+        if sizes.width % 2 == 0 { attends(kernel, sizes, .bfloat16) }
     }
 
     private func attends(_ kernel: TransformerKernel, _ sizes: Sizes, _ element: FloatElement) {
@@ -125,14 +127,14 @@ import Testing
             window: sizes.window,
             scale: 0.7
         )
-        let queries = generator.floats(sizes.count * sizes.heads * sizes.width).map { 3 * $0 }
-        // Numbers that bfloat16 holds, so that both types have the same result.
+        // Numbers that bfloat16 holds, so that both types have the same result but for the weights.
         func stored(_ count: Int) -> [Float] {
             ReferenceFloat.values(
                 in: ReferenceFloat.bytes(of: generator.floats(count), as: .bfloat16),
                 as: .bfloat16
             )
         }
+        let queries = stored(sizes.count * sizes.heads * sizes.width).map { 4 * $0 }
         let keys = stored(tokens * shape.keyWidth)
         let values = stored(tokens * shape.keyWidth)
         let block = AttentionShape.keyBlock
@@ -144,7 +146,12 @@ import Testing
                 count: (tokens + block - 1) / block * block * shape.keyWidth * size
             )
         )
-        let table = GuardedBuffer(byteCount: tokens * shape.keyWidth * size)
+        let table = GuardedBuffer(
+            [UInt8](
+                repeating: 0xFF,
+                count: element.storedTokens(tokens) * shape.keyWidth * size
+            )
+        )
         var keySpan = blocks.bytes.mutableBytes
         var valueSpan = table.bytes.mutableBytes
         // In two parts, as a cache grows.
@@ -205,7 +212,9 @@ import Testing
                         let value = values[part.0 * shape.keyWidth + group + channel]
                         return sum + part.1 / total * Double(value)
                     }
-                    #expect((Double(results[0][own + channel]) - expected).magnitude < 5e-6)
+                    // A weight is rounded by up to a 512th of it, and all weights are 1 together.
+                    let bound = element == .float32 ? 5e-6 : 1.0 / 512 + 5e-6
+                    #expect((Double(results[0][own + channel]) - expected).magnitude < bound)
                 }
             }
         }

@@ -18,7 +18,8 @@ enum { COLUMNS = QK_INT8_RUN };
 /// Reads `count` floats, zeros up to COLUMNS.
 QK_INLINE void load_columns(const float *x, size_t count, uint32_t *bits) {
     if (count == COLUMNS) {
-        memcpy(bits, x, COLUMNS * 4);
+        for (size_t e = 0; e < COLUMNS; e++)
+            bits[e] = qk_bits_of(x[e]);
         return;
     }
     memset(bits, 0, COLUMNS * 4);

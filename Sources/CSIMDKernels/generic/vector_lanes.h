@@ -45,3 +45,13 @@ INLINE_LANES float sum_of_lanes(vec value) {
 }
 
 INLINE_LANES vec larger_lanes(vec a, vec b) { return choose_lanes(a > b, a, b); }
+
+/// The largest of all lanes, none of which is NaN.
+INLINE_LANES float largest_of_lanes(vec value) {
+    float lanes[LANES];
+    store_lanes(lanes, value);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+    return lanes[0];
+}

@@ -7,20 +7,23 @@
 /// The tokens that share a block of keys.
 enum { QK_KEY_BLOCK = 16 };
 /// The keys that one pass of attention looks at; a multiple of QK_KEY_BLOCK.
-enum { QK_KEYS_AT_ONCE = 64 };
+enum { QK_KEYS_AT_ONCE = 128 };
 
 /// Attention of some queries to one key-value head, causal:
 ///   out[i, h] = Σ_t p(t) v[t],  p = softmax over t of scale · q[i, h] · k[t],
 /// where query i stands at position p = position + i and sees the tokens t with p - window < t <= p.
+/// Beside keys and values in bfloat16, q and p are rounded to it as well; the sum of p is not.
 /// The tokens are passed over once, QK_KEYS_AT_ONCE at a time, with a running maximum and sum
 /// (Milakov & Gimelshein 2018), so the memory does not grow with them.
 typedef struct {
     const float *q;   // query i, head h: q + i · q_stride + h · d, d floats
-    const void *k;    // block b of QK_KEY_BLOCK tokens: from element b · k_stride on, [d][QK_KEY_BLOCK]
-    const void *v;    // token t: from element t · v_stride on, d elements
+    const void *k;    // block b of QK_KEY_BLOCK tokens: from element b · k_stride on, [d][QK_KEY_BLOCK];
+                      // in bfloat16, where d is even, [d / 2][QK_KEY_BLOCK][2]
+    const void *v;    // token t: from element t · v_stride on, d elements; in bfloat16 tokens 2 t and
+                      // 2 t + 1 together: from element 2 t · v_stride on, [d][2]
     qk_float_type type; // of keys and values: QK_FLOAT32 or QK_BFLOAT16
     float *out;       // like q
-    float *scratch;   // (QK_KEYS_AT_ONCE + d + 2) · queries · heads floats
+    float *scratch;   // (QK_KEYS_AT_ONCE + 2 d + 18) · queries · heads floats
     size_t q_stride, k_stride, v_stride;
     size_t queries;   // rows of q
     size_t heads;     // query heads that share the key-value head
