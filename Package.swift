@@ -135,14 +135,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
-            name: "LayerBenchmarks",
-            dependencies: ["QLoRA", "Models", "Quant", "SIMDKernels", "Tensors", "Machine"],
+            name: "ModelBenchmarks",
+            dependencies: [
+                "QLoRA", "Models", "Quant", "CheckpointIO", "SIMDKernels", "Tensors", "Machine",
+            ],
             swiftSettings: swiftSettings
         ),
         .executableTarget(
             name: "QuantizeTool",
             dependencies: [
-                "LayerBenchmarks",
+                "ModelBenchmarks",
                 "LoftQ",
                 "QLoRA",
                 "Models",

@@ -1,5 +1,5 @@
 internal import CheckpointIO
-internal import LayerBenchmarks
+internal import ModelBenchmarks
 internal import Machine
 
 /// What `bench --layers` says.

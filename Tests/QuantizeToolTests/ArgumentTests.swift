@@ -99,6 +99,7 @@ import Testing
             (["inspect", "A", "--force"], "--force"),
             (["bench", "--size", "1"], "--size"),
             (["bench", "--seconds", "0"], "--seconds"),
+            (["bench", "--layers", "--model", "m"], "--layers"),
             (["bench", "--filter", "no such row"], "--filter"),
             (["nonsense"], "nonsense"),
         ]

@@ -54,6 +54,21 @@ import Testing
         #expect(cut["end"] as? String == "stopText")
     }
 
+    @Test func wholeModelsAreMeasured() throws {
+        let words = ["bench", "--model", model, "--seconds", "0.001"]
+        let measured = try Tool.succeed(words + ["--json"]).object()
+        let rows = try #require(measured["model"] as? [[String: Any]])
+        #expect(rows.count == 10)
+        for row in rows {
+            let tokens = try #require(row["tokens"] as? Int)
+            let seconds = try #require(row["seconds"] as? Double)
+            let rate = try #require(row["tokens_per_second"] as? Double)
+            #expect(
+                tokens > 0 && seconds > 0 && (rate * seconds / Double(tokens) - 1).magnitude < 1e-9
+            )
+        }
+    }
+
     @Test func perplexityIsThatOfTransformers() throws {
         let golden = try Golden.object("tiny_model_text.json")
         let expected = exp(try #require(golden["mean_loss"] as? Double))

@@ -38,6 +38,30 @@ public struct AdaptedModel: Sendable {
         adapterNames.append(name)
     }
 
+    /// Adds an adapter that was made in memory, which does not become active by that.
+    /// - Parameters:
+    ///   - factors: by the names of the linear layers, such as `model.layers.0.self_attn.q_proj`.
+    ///   - name: what it is called here.
+    /// - Throws: `adapter.name`; `adapter.noTarget` for a layer that the model has not.
+    /// - Precondition: the sizes are those of the layers.
+    public mutating func add(
+        _ factors: [String: LoRAAdapter],
+        as name: String
+    ) throws(CheckpointError) {
+        try AdapterNames.checkNew(name, among: adapterNames)
+        var unknown = Set(factors.keys)
+        var base = base
+        base.mapLinearLayers { module, layer in
+            unknown.remove(module)
+            return layer
+        }
+        if let module = unknown.min() {
+            throw CheckpointError(.adapterNoTarget, "the model has no such layer", key: module)
+        }
+        adapters[name] = ModelAdapter(factors)
+        adapterNames.append(name)
+    }
+
     /// Forgets an adapter.
     /// - Throws: `adapter.name`.
     public mutating func remove(_ name: String) throws(CheckpointError) {

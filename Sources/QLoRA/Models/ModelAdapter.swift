@@ -76,6 +76,15 @@ struct ModelAdapter: Sendable {
         self.tokenRows = tokenRows
     }
 
+    /// Takes plain factors by the names of their modules.
+    init(_ factors: [String: LoRAAdapter]) {
+        config = LoRAConfig()
+        self.factors = factors
+        replacements = [:]
+        tokenRows = [:]
+        layerOrder = nil
+    }
+
     private static func check(_ weight: Double, _ bound: BoundAdapter) throws(CheckpointError) {
         guard weight != 1 else { return }
         let replaces = !bound.replacements.isEmpty || !bound.tokenRows.isEmpty

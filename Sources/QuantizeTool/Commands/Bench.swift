@@ -11,7 +11,7 @@ struct Bench: ToolCommand {
         discussion: """
             Measures how fast memory can be read and how fast numbers can be multiplied and added, \
             then every family of kernels beside these limits, each in the variant in use. With --layers \
-            what adapters cost on 4-bit layers, in place of kernels.
+            what adapters cost on 4-bit layers, in place of kernels; with --model what a whole model does.
             """
     )
 
@@ -30,6 +30,9 @@ struct Bench: ToolCommand {
     var showsProgress: Bool { !progress.noProgress }
 
     func perform(on console: Console) throws -> CommandResult {
+        if let model = measurement.model {
+            return try ModelBenchSummary.measured(model, self, on: console)
+        }
         if measurement.layers { return try LayerBenchSummary.measured(self, on: console) }
         let options = BenchmarkOptions(
             size: measurement.size,
@@ -106,6 +109,17 @@ struct MeasurementOptions: ParsableArguments {
     @Flag(name: .long, help: "Measure layers with adapters beside bare ones.")
     var layers = false
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Measure a model: how fast it reads and writes, with adapters and in batches.",
+            discussion: "Weights that are not quantized are held in NF4.",
+            valueName: "folder"
+        ),
+        completion: .directory
+    )
+    var model: String?
+
     @Flag(name: .long, help: "Measure every variant and the references, not only those in use.")
     var all = false
 
@@ -115,6 +129,9 @@ struct MeasurementOptions: ParsableArguments {
         }
         if !(0.001...60).contains(seconds) {
             throw ValidationError("--seconds takes a number from 0.001 to 60, not \(seconds)")
+        }
+        if layers, model != nil {
+            throw ValidationError("--layers and --model measure different things; use one of them")
         }
         let rows = BenchmarkOptions(size: size, filter: filter, allVariants: all)
         if let filter, KernelBenchmark.names(rows).isEmpty {

@@ -97,12 +97,7 @@ public enum LayerBenchmark {
                 let start = clock.now
                 try benches[index].run(mode: mode, on: workers)
                 let time = clock.now - start
-                if round >= 2 {
-                    times[index].append(
-                        Double(time.components.seconds) + Double(time.components.attoseconds)
-                            * 1e-18
-                    )
-                }
+                if round >= 2 { times[index].append(time.inSeconds) }
             }
             if round >= 6, clock.now >= end { break }
         }

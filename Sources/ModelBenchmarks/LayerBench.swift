@@ -23,13 +23,7 @@ struct LayerBench {
         self.way = way
         var generator = SplitMix64(seed: 7)
         func random(_ rows: Int, _ columns: Int) -> Matrix {
-            Matrix(
-                rowCount: rows,
-                columnCount: columns,
-                elements: (0..<rows * columns).map { _ in
-                    Float(generator.next() >> 40) * 0x1p-23 - 1
-                }
-            )
+            .random(rows, columns, &generator)
         }
         workspace = try LayerBuffers()
         let weight = try random(task.outputs, task.inputs).quantized(using: .nf4)
