@@ -5,9 +5,102 @@
 
 #if defined(__x86_64__)
 
+/// Sixteen floats, rounded to bfloat16 in the low halves of the words; NaNs become the quiet one.
+AVX512 INLINE __m512i bf16_words(__m512i bits) {
+    const __m512i one = _mm512_set1_epi32(1), half = _mm512_set1_epi32(0x7fff);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+    __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(half, odd)), 16);
+    __m512 value = _mm512_castsi512_ps(bits);
+    __mmask16 is_nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    return _mm512_mask_mov_epi32(rounded, is_nan, _mm512_set1_epi32(0x7fc0));
+}
+
+/// Stores sixteen dwords, `rows` apart.
+AVX512 INLINE void scatter16(uint32_t *out, size_t rows, __m512i dwords) {
+    uint32_t own[16];
+    _mm512_storeu_si512(own, dwords);
+    scatter(out, rows, own, 16);
+}
+
+/// Pairs of elements (0,4) (1,5) (2,6) (3,7) of each eight, 32 elements at a time.
+AVX512 INLINE size_t pack_bfloat16_avx512(const float *x, size_t stride, size_t rows, size_t k,
+                                          uint32_t *out) {
+    const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(4));
+    size_t whole = k / 32 * 32;
+    for (size_t start = 0; start < whole; start += 32)
+        for (size_t row = 0; row < rows; row++) {
+            const float *own = x + row * stride + start;
+            __m512i low = _mm512_loadu_si512(own), high = _mm512_loadu_si512(own + 16);
+            __m512i a = bf16_words(_mm512_permutex2var_epi32(low, first, high));
+            __m512i b = bf16_words(_mm512_permutex2var_epi32(low, second, high));
+            __m512i pairs = _mm512_or_si512(a, _mm512_slli_epi32(b, 16));
+            scatter16(out + start / 2 * rows + row, rows, pairs);
+        }
+    return whole;
+}
+
+/// One run of 64 floats: the same as quantize_run and interleave_codes.
+AVX512 INLINE __m512i quantize_run_avx512(const float *x, float *step, int32_t *start) {
+    const __m512i sign_less = _mm512_set1_epi32(0x7fffffff);
+    __m512i largest = _mm512_setzero_si512();
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) largest = _mm512_max_epu32(
+        largest, _mm512_and_si512(_mm512_loadu_si512(x + 16 * i), sign_less));
+    uint32_t bits = _mm512_reduce_max_epu32(largest);
+    *start = 0;
+    if (bits >= 0x7f800000 || bits < qk_bits_of(QK_INT8_LEAST)) {
+        *step = bits >= 0x7f800000 ? NAN : 0;
+        return _mm512_setzero_si512();
+    }
+    float magnitude = qk_float_of(bits);
+    __m512 inverse = _mm512_set1_ps(127 / magnitude);
+    __m512i sum = _mm512_setzero_si512(), bytes = _mm512_setzero_si512();
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {
+        // To nearest, ties to even, whatever the processor's mode.
+        __m512i codes = _mm512_cvt_roundps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16 * i), inverse),
+                                                 _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        sum = _mm512_add_epi32(sum, codes);
+        __m128i narrow = _mm512_cvtepi32_epi8(codes);
+        bytes = i == 0   ? _mm512_inserti32x4(bytes, narrow, 0)
+                : i == 1 ? _mm512_inserti32x4(bytes, narrow, 1)
+                : i == 2 ? _mm512_inserti32x4(bytes, narrow, 2)
+                         : _mm512_inserti32x4(bytes, narrow, 3);
+    }
+    *start = -128 * _mm512_reduce_add_epi32(sum);
+    *step = magnitude / 127;
+    const __m512i order = _mm512_broadcast_i32x4(
+        _mm_setr_epi8(1, 3, 5, 7, 0, 2, 4, 6, 9, 11, 13, 15, 8, 10, 12, 14));
+    return _mm512_shuffle_epi8(bytes, order);
+}
+
+/// Where all runs are whole.
+AVX512 INLINE void pack_int8_avx512(const float *x, size_t stride, size_t rows, size_t k,
+                                    uint32_t *out) {
+    for (size_t e = 0; e < k; e += QK_INT8_RUN) {
+        for (size_t row = 0; row < rows; row++) {
+            int32_t start;
+            float step;
+            __m512i codes = quantize_run_avx512(x + row * stride + e, &step, &start);
+            out[row] = (uint32_t)start;
+            out[rows + row] = qk_bits_of(step);
+            scatter16(out + 2 * rows + row, rows, codes);
+        }
+        out += rows * (2 + QK_INT8_RUN / 4);
+    }
+}
+
 AVX512 void qk_pack_rows_avx512(const float *x, size_t stride, size_t rows, size_t k, size_t group,
                                 qk_row_packing packing, void *packed) {
-    pack_rows(x, stride, rows, k, group, packing, packed);
+    size_t done = 0;
+    if (packing == QK_ROWS_INT8 && group % QK_INT8_RUN == 0) {
+        pack_int8_avx512(x, stride, rows, k, packed);
+        return;
+    }
+    if (packing == QK_ROWS_BFLOAT16)
+        done = pack_bfloat16_avx512(x, stride, rows, k, packed);
+    if (done < k)
+        pack_rows(x + done, stride, rows, k - done, group, packing,
+                  (uint32_t *)packed + done / 2 * rows);
 }
 
 #endif
