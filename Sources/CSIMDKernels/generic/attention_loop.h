@@ -197,30 +197,30 @@ typedef struct {
     float *out;     // values
 } row_sums;
 
-/// Turns the scores of a row at a position into weights of values: those of tokens that it does not see are
-/// 0. What the row has summed up is scaled to the new maximum.
-INLINE_LANES void weigh_row(const qk_attention *a, size_t position, size_t first_key, float *scores,
-                            row_sums so_far) {
+/// Turns `count` scores of a row at a position into weights of values: those of tokens that it does not see
+/// are 0. What the row has summed up is scaled to the new maximum.
+INLINE_LANES void weigh_row(const qk_attention *a, size_t position, size_t first_key, size_t count,
+                            float *scores, row_sums so_far) {
     size_t start = a->window && position + 1 > a->window ? position + 1 - a->window : 0;
     size_t from = start > first_key ? start - first_key : 0;
     size_t to = position + 1 > first_key ? position + 1 - first_key : 0;
-    from = from < QK_KEYS_AT_ONCE ? from : QK_KEYS_AT_ONCE;
-    to = to < QK_KEYS_AT_ONCE ? to : QK_KEYS_AT_ONCE;
+    from = from < count ? from : count;
+    to = to < count ? to : count;
     if (from >= to) {
-        memset(scores, 0, QK_KEYS_AT_ONCE * sizeof(float));
+        memset(scores, 0, count * sizeof(float));
         return;
     }
     // Of which the exponential is 0.
     for (size_t t = 0; t < from; t++)
         scores[t] = -INFINITY;
-    for (size_t t = to; t < QK_KEYS_AT_ONCE; t++)
+    for (size_t t = to; t < count; t++)
         scores[t] = -INFINITY;
     vec best = all_lanes(*so_far.maximum);
-    for (size_t t = 0; t < QK_KEYS_AT_ONCE; t += LANES)
+    for (size_t t = 0; t < count; t += LANES)
         best = larger_lanes(load_lanes(scores + t), best);
     float largest = largest_of_lanes(best);
     vec sum = {};
-    for (size_t t = 0; t < QK_KEYS_AT_ONCE; t += LANES) {
+    for (size_t t = 0; t < count; t += LANES) {
         vec weight = exponential_lanes(load_lanes(scores + t) - largest);
         store_lanes(scores + t, weight);
         sum += weight;
@@ -264,13 +264,15 @@ INLINE_LANES void attend_to(const qk_attention *a, const qk_float_type type) {
             prefetch_keys(a, key + keys, at_once(end - key - keys), type);
         size_t blocks = (keys + QK_KEY_BLOCK - 1) / QK_KEY_BLOCK;
         score_rows(a, packed, rows, key, blocks, scores, type);
+        // Whole vectors, of pairs as well.
+        size_t count = (keys + 2 * LANES - 1) / (2 * LANES) * (2 * LANES);
         for (size_t query = 0; query < a->queries; query++)
             for (size_t head = 0; head < a->heads; head++, row++) {
                 float *own = scores + row * QK_KEYS_AT_ONCE;
-                weigh_row(a, a->position + query, key, own,
+                weigh_row(a, a->position + query, key, count, own,
                           (row_sums){maxima + row, weights + row * LANES, outputs + row * a->d});
                 if (type == QK_BFLOAT16)
-                    make_factors(own, QK_KEYS_AT_ONCE);
+                    make_factors(own, count);
             }
         for (row = 0; row + VALUE_ROWS <= rows; row += VALUE_ROWS)
             add_values_of_rows(a, outputs + row * a->d, VALUE_ROWS, key, keys,

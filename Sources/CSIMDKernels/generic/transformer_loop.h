@@ -65,6 +65,52 @@ TARGET static void gate_silu(float *gate, const float *up, size_t count) {
     }
 }
 
+TARGET static void rms_norm_backward(const float *x, const float *weight, const float *dy,
+                                     size_t rows, size_t n, float epsilon, float *dx,
+                                     float *dweight) {
+    for (size_t row = 0; row < rows; row++, x += n, dy += n, dx += n) {
+        vec squares = {}, products = {};
+        size_t i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            vec own = load_lanes(x + i);
+            squares += own * own;
+            products += own * load_lanes(dy + i) * load_lanes(weight + i);
+        }
+        float square = sum_of_lanes(squares), product = sum_of_lanes(products);
+        for (; i < n; i++) {
+            square += x[i] * x[i];
+            product += x[i] * dy[i] * weight[i];
+        }
+        float factor = 1 / sqrtf(square / (float)n + epsilon);
+        float along = factor * factor * factor * product / (float)n;
+        for (i = 0; i + LANES <= n; i += LANES) {
+            vec own = load_lanes(x + i), gradient = load_lanes(dy + i);
+            vec change = gradient * load_lanes(weight + i) * factor - own * along;
+            store_lanes(dx + i, load_lanes(dx + i) + change);
+            if (dweight)
+                store_lanes(dweight + i, load_lanes(dweight + i) + gradient * own * factor);
+        }
+        for (; i < n; i++) {
+            dx[i] += dy[i] * weight[i] * factor - x[i] * along;
+            if (dweight)
+                dweight[i] += dy[i] * x[i] * factor;
+        }
+    }
+}
+
+TARGET static void gate_silu_backward(const float *gate, const float *up, const float *dy,
+                                      size_t count, float *dgate, float *dup) {
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t some = count - i < LANES ? count - i : LANES;
+        vec g = load_some(gate + i, some), u = load_some(up + i, some);
+        vec gradient = load_some(dy + i, some);
+        vec s = 1.0f / (exponential_lanes(-g) + 1.0f);
+        vec of_gate = gradient * u * s * (g * (1.0f - s) + 1.0f), of_up = gradient * g * s;
+        memcpy(dgate + i, &of_gate, some * sizeof(float));
+        memcpy(dup + i, &of_up, some * sizeof(float));
+    }
+}
+
 TARGET static float maximum(const float *x, size_t n) {
     vec best = all_lanes(-INFINITY);
     size_t i = 0;

@@ -47,6 +47,14 @@ typedef struct {
                    const float *cosines, const float *sines);
     /// gate[i] = gate[i] / (1 + exp(-gate[i])) · up[i].
     void (*gate_silu)(float *gate, const float *up, size_t count);
+    /// The gradient of rms_norm: dx[i] += r (w[i] dy[i] - x[i] r² / n Σ w[j] dy[j] x[j]) with
+    /// r = 1 / sqrt(mean(x²) + epsilon), and dweight[i] += dy[i] x[i] r over the rows, unless null.
+    void (*rms_norm_backward)(const float *x, const float *weight, const float *dy, size_t rows,
+                              size_t n, float epsilon, float *dx, float *dweight);
+    /// The gradients of gate_silu, from what it was given: with s = 1 / (1 + exp(-gate)),
+    /// dgate[i] = dy[i] up[i] s (1 + gate[i] (1 - s)), dup[i] = dy[i] gate[i] s.
+    void (*gate_silu_backward)(const float *gate, const float *up, const float *dy, size_t count,
+                               float *dgate, float *dup);
     void (*attend)(const qk_attention *attention);
     /// Returns the largest of n > 0 numbers.
     float (*maximum)(const float *x, size_t n);

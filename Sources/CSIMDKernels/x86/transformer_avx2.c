@@ -11,7 +11,8 @@
 #include "../generic/attention_loop.h"
 
 static const qk_transformer_functions functions = {
-    rms_norm, rotate, gate_silu, attend, maximum, exponentials,
+    rms_norm, rotate,      gate_silu, rms_norm_backward, gate_silu_backward,
+    attend,   maximum, exponentials,
 };
 
 const qk_transformer_functions *qk_transformer_avx2(void) { return &functions; }

@@ -25,7 +25,8 @@ AVX512 static void attend_to_either(const qk_attention *a) {
 }
 
 static const qk_transformer_functions functions = {
-    rms_norm, rotate, gate_silu, attend_to_either, maximum, exponentials,
+    rms_norm,         rotate,  gate_silu,    rms_norm_backward, gate_silu_backward,
+    attend_to_either, maximum, exponentials,
 };
 
 const qk_transformer_functions *qk_transformer_avx512_bf16(void) { return &functions; }

@@ -1,5 +1,6 @@
 public import Machine
 internal import SIMDKernels
+internal import Synchronization
 
 /// Scales rows to a root mean square of one: `y = x / √(mean(x²) + ε) ⊙ w` (Zhang & Sennrich 2019,
 /// equation 4).
@@ -31,6 +32,43 @@ public struct RMSNorm: Sendable {
         workers.perform(writing: &y, every: tile) { index, _, rows in
             let own = x.extracting(index * tile..<index * tile + rows.count)
             TransformerKernel.selected.normalize(own, weight: weight, epsilon: epsilon, into: &rows)
+        }
+    }
+
+    /// Adds the gradients.
+    ///
+    /// - Parameters:
+    ///   - dy: those in the outputs, rows of as many numbers as there are channels.
+    ///   - x: what was normalized.
+    ///   - dx: those in `x`, added to.
+    ///   - dweight: those in the weight, added to; none are computed if it is empty.
+    ///   - workers: the threads; sums have the same bits for any number of them.
+    func addGradient(
+        _ dy: Span<Float>,
+        of x: Span<Float>,
+        to dx: inout MutableSpan<Float>,
+        _ dweight: inout [Float],
+        on workers: WorkerPool
+    ) {
+        let tile = Self.rowsOfTile * weight.count
+        let sums = Mutex<[Int: [Float]]>([:])
+        let count = dweight.count
+        workers.perform(writing: &dx, every: tile) { index, _, rows in
+            let own = index * tile..<index * tile + rows.count
+            var sum = [Float](repeating: 0, count: count)
+            TransformerKernel.selected.addNormGradient(
+                dy.extracting(own),
+                of: x.extracting(own),
+                weight: weight,
+                epsilon: epsilon,
+                to: &rows,
+                &sum
+            )
+            if count > 0 { sums.withLock { $0[index] = sum } }
+        }
+        // In the order of the rows.
+        for (_, sum) in sums.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            for place in sum.indices { dweight[place] += sum[place] }
         }
     }
 

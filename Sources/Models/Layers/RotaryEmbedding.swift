@@ -29,6 +29,13 @@ public struct RotaryEmbedding: Sendable {
     struct Angles: Sendable {
         fileprivate(set) var cosines: [Float] = []
         fileprivate(set) var sines: [Float] = []
+
+        /// The angles that turn gradients back: a rotation's matrix, transposed.
+        var reversed: Self {
+            var reversed = self
+            reversed.sines = sines.map { -$0 }
+            return reversed
+        }
     }
 
     /// Computes the angles of positions.
