@@ -153,16 +153,22 @@ struct PackedProduct: @unchecked Sendable {
 
     /// Codes of so many panels stay in the second-level cache while all rows pass over them.
     private static let panelsInCache = 32
+    /// So many bytes of 4-bit codes are worth to begin a stream.
+    private static let stretchByteCount = 1 << 18
 
     /// The panels, cut for some threads.
     func pieces(for workers: WorkerPool) -> JobPieces {
         let tileCount = rows.tileCount
         let panelRows = PackedPanels.panelRowCount
         let panelCount = unsafe (weight.n + panelRows - 1) / panelRows
-        // With one tile nothing is read twice: a stretch for each thread, as streams are read best. Else as
-        // many panels as stay in the cache, in pieces of which every thread gets equally many.
+        // With one tile nothing is read twice: long stretches, but for large weights enough of them that a
+        // thread which is held up leaves its part to others. Else as many panels as stay in the cache, in
+        // pieces of which every thread gets equally many.
         let threads = workers.threadCount
-        let needed = tileCount == 1 ? threads : (panelCount - 1) / Self.panelsInCache + 1
+        let stretches = unsafe panelCount * weight.k * 8 / Self.stretchByteCount
+        let needed =
+            tileCount == 1
+            ? min(max(stretches, threads), 4 * threads) : (panelCount - 1) / Self.panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
         return JobPieces((panelCount + stride - 1) / stride) { piece, _ in

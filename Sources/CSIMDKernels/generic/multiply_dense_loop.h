@@ -43,7 +43,7 @@ INLINE_LANES void multiply_rows(const qk_multiply_dense_arguments *a, size_t out
 }
 
 /// So far ahead of the weights in use the next are asked for.
-enum { PREFETCH_BYTES = 2048 };
+enum { PREFETCH_BYTES = 4096 };
 
 /// One row of activations: the weights are read once, as one stream, four vectors of a row at a time.
 INLINE_LANES void multiply_one_row(const qk_multiply_dense_arguments *a, const qk_float_type type) {
