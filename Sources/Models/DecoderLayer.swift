@@ -67,10 +67,10 @@ public struct DecoderLayer: Sendable {
         try pass.run(
             [output],
             buffers.attended[...],
-            into: &buffers.normalized,
+            into: &hidden,
+            accumulates: true,
             &buffers.layers
         )
-        pass.add(buffers.normalized, to: &hidden)
 
         normalize(hidden, feedForwardNorm, pass, &buffers)
         try pass.run(
@@ -85,10 +85,10 @@ public struct DecoderLayer: Sendable {
         try pass.run(
             [down],
             buffers.gateAndUp.prefix(buffers.gateAndUp.count / 2),
-            into: &buffers.normalized,
+            into: &hidden,
+            accumulates: true,
             &buffers.layers
         )
-        pass.add(buffers.normalized, to: &hidden)
     }
 
     private func normalize(

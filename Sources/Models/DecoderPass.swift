@@ -57,27 +57,18 @@ struct DecoderPass {
         _ group: [any LinearLayer],
         _ x: ArraySlice<Float>,
         into y: inout [Float],
+        accumulates: Bool = false,
         _ workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
         try unsafe x.withUnsafeBufferPointer { (x) throws(CheckpointError) in
             try y.withMutableFloatSpan { (y) throws(CheckpointError) in
-                try layers.forward(group, unsafe Span(_unsafeElements: x), into: &y, &workspace)
-            }
-        }
-    }
-
-    private static let elementsOfTile = 1 << 14
-
-    /// Adds activations to those that pass by.
-    func add(_ x: [Float], to y: inout [Float]) {
-        let tile = Self.elementsOfTile
-        y.withMutableFloatSpan { y in
-            workers.perform(writing: &y, every: tile) { index, _, part in
-                unsafe part.withUnsafeMutableBufferPointer { part in
-                    unsafe x[index * tile..<index * tile + part.count].withUnsafeBufferPointer {
-                        for place in part.indices { unsafe part[place] += $0[place] }
-                    }
-                }
+                try layers.forward(
+                    group,
+                    unsafe Span(_unsafeElements: x),
+                    into: &y,
+                    accumulates: accumulates,
+                    &workspace
+                )
             }
         }
     }

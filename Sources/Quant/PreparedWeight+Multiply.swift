@@ -154,6 +154,7 @@ extension PreparedWeight {
     ///   - x: `M` rows of `K` activations, row by row.
     ///   - terms: weights that share rows.
     ///   - y: receives the products, one behind the other: `M` rows of the first `N`, and so on.
+    ///   - accumulates: whether they are added to what `y` holds.
     ///   - mode: how operands are rounded.
     ///   - inner: for the products with changes; it grows to them.
     ///   - workspace: scratch memory.
@@ -163,6 +164,7 @@ extension PreparedWeight {
         _ x: Span<Float>,
         with terms: [ProductTerm],
         into y: inout MutableSpan<Float>,
+        accumulates: Bool,
         mode: ComputeMode,
         inner: inout [Float],
         workspace: inout ProductWorkspace,
@@ -175,6 +177,7 @@ extension PreparedWeight {
                 rowCount: x.count / panels.columnCount,
                 with: terms,
                 into: &y,
+                accumulates: accumulates,
                 inner: &inner,
                 scratch: &workspace.scratch,
                 on: workers

@@ -34,7 +34,7 @@ package struct ProductTerm: Sendable {
 
 extension MultiplyKernel {
     /// Multiplies the same activations with several weights and their changes,
-    /// `y = x · Wᵀ` (+ bias) `+ x · Aᵀ · B`, in one job, or two where there are changes.
+    /// `y = x · Wᵀ` (+ bias) `+ x · Aᵀ · B` (+ y), in one job.
     ///
     /// Each product has the bits that it has alone.
     /// - Parameters:
@@ -42,6 +42,7 @@ extension MultiplyKernel {
     ///   - rowCount: `M`.
     ///   - terms: weights that share rows; see `sharesRows`.
     ///   - y: receives the products, one behind the other: `M` rows of the first `N`, and so on.
+    ///   - accumulates: whether they are added to what `y` holds.
     ///   - inner: for the products with `A`; it grows to them.
     ///   - scratch: for the packed activations.
     ///   - workers: the threads.
@@ -51,6 +52,7 @@ extension MultiplyKernel {
         rowCount: Int,
         with terms: [ProductTerm],
         into y: inout MutableSpan<Float>,
+        accumulates: Bool = false,
         inner: inout [Float],
         scratch: inout AlignedBuffer,
         on workers: WorkerPool
@@ -77,7 +79,16 @@ extension MultiplyKernel {
                             )
                             for (index, term) in terms.enumerated() {
                                 let weight = unsafe weights[index]
-                                unsafe jobs.add(term, weight, rows, packed, entry, workers)
+                                let product = unsafe PackedProduct(
+                                    function: entry.function,
+                                    weight: weight,
+                                    rows: rows,
+                                    x: packed,
+                                    y: jobs.y,
+                                    bias: term.bias,
+                                    accumulates: accumulates
+                                )
+                                unsafe jobs.add(term, product, workers)
                             }
                             unsafe jobs.run(on: workers)
                         }
@@ -93,7 +104,7 @@ extension MultiplyKernel {
 private struct JointJobs {
     private let x: UnsafePointer<Float>?
     /// Where the outputs of the next product begin, and its products with `A`.
-    private var y: UnsafeMutablePointer<Float>?
+    private(set) var y: UnsafeMutablePointer<Float>?
     private var inner: UnsafeMutablePointer<Float>?
     private var products: [JobPieces] = []
     private var projectionsDown: [JobPieces] = []
@@ -112,30 +123,19 @@ private struct JointJobs {
 
     mutating func add(
         _ term: ProductTerm,
-        _ weight: qk_packed_weight,
-        _ rows: PackedRows,
-        _ packed: UnsafeRawPointer?,
-        _ entry: qk_multiply_entry,
+        _ product: PackedProduct,
         _ workers: WorkerPool
     ) {
-        let product = unsafe PackedProduct(
-            function: entry.function,
-            weight: weight,
-            rows: rows,
-            x: packed,
-            y: y,
-            bias: term.bias,
-            accumulates: false
-        )
+        let rowCount = product.rows.rowCount
         unsafe products.append(product.pieces(for: workers))
         for change in term.changes {
-            precondition(change.rows.upperBound <= rows.rowCount, "changes of \(change.rows)")
+            precondition(change.rows.upperBound <= rowCount, "changes of \(change.rows)")
             let (pieces, sums) = unsafe change.pieces(x, y, inner, workers)
             unsafe projectionsDown.append(pieces)
             unsafe projectionsUp.append(sums)
             unsafe inner = inner?.advanced(by: change.rows.count * change.change.rank)
         }
-        unsafe y = y?.advanced(by: rows.rowCount * weight.n)
+        unsafe y = y?.advanced(by: rowCount * product.weight.n)
     }
 
     func run(on workers: WorkerPool) {

@@ -47,7 +47,8 @@ import Testing
         _ operands: Operands,
         rows: Int,
         threads: Int,
-        changes: [[RowChange]]
+        changes: [[RowChange]],
+        addingTo before: Float? = nil
     ) throws -> [[Float]] {
         let terms = try Self.outputCounts.indices.map {
             ProductTerm(
@@ -56,7 +57,7 @@ import Testing
                 changes: changes[$0]
             )
         }
-        var y = [Float](repeating: .nan, count: rows * Self.outputCounts.reduce(0, +))
+        var y = [Float](repeating: before ?? .nan, count: rows * Self.outputCounts.reduce(0, +))
         var inner: [Float] = []
         var scratch = try AlignedBuffer(byteCount: 0)
         try operands.x.withFloatSpan { x in
@@ -66,6 +67,7 @@ import Testing
                     rowCount: rows,
                     with: terms,
                     into: &y,
+                    accumulates: before != nil,
                     inner: &inner,
                     scratch: &scratch,
                     on: WorkerPool(threadCount: threads)
@@ -130,8 +132,18 @@ import Testing
                 threads: threads,
                 changes: [[], [], []]
             )
+            let added = try joint(
+                kernel,
+                operands,
+                rows: rows,
+                threads: threads,
+                changes: [[], [], []],
+                addingTo: 0.75
+            )
             for index in results.indices {
-                #expect(results[index] == (try alone(kernel, operands, index, rows: rows)))
+                let expected = try alone(kernel, operands, index, rows: rows)
+                #expect(results[index] == expected)
+                #expect(added[index] == expected.map { $0 + 0.75 })
             }
         }
     }

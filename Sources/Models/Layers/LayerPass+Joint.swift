@@ -1,4 +1,6 @@
 internal import CheckpointIO
+internal import LinearAlgebra
+internal import Machine
 internal import Quant
 internal import SIMDKernels
 
@@ -9,12 +11,14 @@ extension LayerPass {
     ///   - layers: of the same number of inputs.
     ///   - x: `M` rows of `K` activations.
     ///   - y: receives the outputs of the layers, one behind the other: `M` rows of the first, and so on.
+    ///   - accumulates: whether they are added to what `y` holds.
     ///   - workspace: scratch memory.
     /// - Throws: `limit.memory` if the workspace cannot grow.
     func forward(
         _ layers: [any LinearLayer],
         _ x: Span<Float>,
         into y: inout MutableSpan<Float>,
+        accumulates: Bool = false,
         _ workspace: inout LayerWorkspace
     ) throws(CheckpointError) {
         if let terms = jointTerms(of: layers) {
@@ -22,6 +26,7 @@ extension LayerPass {
                 x,
                 with: terms,
                 into: &y,
+                accumulates: accumulates,
                 mode: mode,
                 inner: &workspace.inner,
                 workspace: &workspace.products,
@@ -29,6 +34,24 @@ extension LayerPass {
             )
             return
         }
+        guard accumulates else {
+            try forwardInTurn(layers, x, into: &y, &workspace)
+            return
+        }
+        var outputs = workspace.take(y.count)
+        try outputs.withMutableFloatSpan { (outputs) throws(CheckpointError) in
+            try forwardInTurn(layers, x, into: &outputs, &workspace)
+            Rows.add(outputs.span, to: &y, columnCount: y.count)
+        }
+        workspace.giveBack(outputs)
+    }
+
+    private func forwardInTurn(
+        _ layers: [any LinearLayer],
+        _ x: Span<Float>,
+        into y: inout MutableSpan<Float>,
+        _ workspace: inout LayerWorkspace
+    ) throws(CheckpointError) {
         var place = 0
         for layer in layers {
             let end = place + samples.count * layer.outputCount
