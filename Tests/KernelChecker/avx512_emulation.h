@@ -179,6 +179,24 @@ EMULATED __m512 emulated_dpbf16_ps(__m512 sum, __m512i a, __m512i b) {
 #undef _mm512_dpbf16_ps
 #define _mm512_dpbf16_ps emulated_dpbf16_ps
 
+// Rounds to bfloat16, ties to even; the elements of `low` go first. Subnormal numbers become zero.
+EMULATED __m512i emulated_cvtne2ps_pbh(__m512 high, __m512 low) {
+    uint32_t bits[32];
+    uint16_t rounded[32];
+    __m512i result;
+    memcpy(bits, &low, sizeof low);
+    memcpy(bits + 16, &high, sizeof high);
+    for (int i = 0; i < 32; i++) {
+        int is_nan = (bits[i] & 0x7fffffff) > 0x7f800000, is_small = (bits[i] & 0x7f800000) == 0;
+        uint32_t nearest = (bits[i] + 0x7fff + (bits[i] >> 16 & 1)) >> 16;
+        rounded[i] = is_nan ? 0x7fc0 : is_small ? (bits[i] & 0x80000000) >> 16 : nearest;
+    }
+    memcpy(&result, rounded, sizeof result);
+    return result;
+}
+#undef _mm512_cvtne2ps_pbh
+#define _mm512_cvtne2ps_pbh emulated_cvtne2ps_pbh
+
 EMULATED void emulated_mask_storeu_ps(void *memory, __mmask16 mask, __m512 value) {
     float elements[16];
     memcpy(elements, &value, sizeof elements);

@@ -8,6 +8,7 @@
 // and variant and how many passed and failed; exits with 1 if one failed or a demand is not met.
 
 #include "cases.h"
+#include "layers.h"
 #include "products.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,7 @@ int main(int argument_count, char **arguments) {
     }
     // A product takes as long as some ten cases of the others.
     check_products(features, case_count / 10, report);
+    check_layers(features, case_count / 10, report);
     printf("%zu passed, %zu failed\n", passed, failed);
     return failed > 0;
 }

@@ -22,6 +22,7 @@ INLINE_LANES pairs load_keys(const qk_attention *a, size_t block, size_t pair, i
         return (pairs){load_lanes(keys), second};
     }
 #endif
+    (void)type;
     return load_pairs(a->k, place + 2 * part * LANES);
 }
 
@@ -38,6 +39,7 @@ INLINE_LANES pairs load_values(const qk_attention *a, size_t t, size_t i, const 
         return (pairs){load_lanes(values), second};
     }
 #endif
+    (void)type, (void)has_second;
     return load_pairs(a->v, place + 2 * i);
 }
 
@@ -49,6 +51,7 @@ INLINE_LANES size_t rows_at_once(size_t row, size_t rows) {
 /// to[i · count] = pair i of a query.
 INLINE_LANES void pack_query(const float *q, size_t d, size_t count, factor *to,
                              const qk_float_type type) {
+    (void)type;
     size_t i = 0;
 #if defined(DOT_PAIRS)
     for (; 2 * (i + LANES) <= d; i += LANES) {

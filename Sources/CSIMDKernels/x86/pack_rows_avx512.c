@@ -56,9 +56,10 @@ AVX512 INLINE __m512i quantize_run_avx512(const float *x, float *step, int32_t *
     __m512 inverse = _mm512_set1_ps(127 / magnitude);
     __m512i sum = _mm512_setzero_si512(), bytes = _mm512_setzero_si512();
     _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {
-        // To nearest, ties to even, whatever the processor's mode.
-        __m512i codes = _mm512_cvt_roundps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16 * i), inverse),
-                                                 _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        // Rounds as quantize_run does.
+        __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * i), inverse);
+        __m512i shifted = _mm512_castps_si512(_mm512_add_ps(scaled, _mm512_set1_ps(ROUNDER)));
+        __m512i codes = _mm512_sub_epi32(shifted, _mm512_set1_epi32((int)qk_bits_of(ROUNDER)));
         sum = _mm512_add_epi32(sum, codes);
         __m128i narrow = _mm512_cvtepi32_epi8(codes);
         bytes = i == 0   ? _mm512_inserti32x4(bytes, narrow, 0)
@@ -66,7 +67,11 @@ AVX512 INLINE __m512i quantize_run_avx512(const float *x, float *step, int32_t *
                 : i == 2 ? _mm512_inserti32x4(bytes, narrow, 2)
                          : _mm512_inserti32x4(bytes, narrow, 3);
     }
-    *start = -128 * _mm512_reduce_add_epi32(sum);
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+    __m128i quarter = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    quarter = _mm_add_epi32(quarter, _mm_shuffle_epi32(quarter, 0x4e));
+    quarter = _mm_add_epi32(quarter, _mm_shuffle_epi32(quarter, 0xb1));
+    *start = -128 * _mm_cvtsi128_si32(quarter);
     *step = magnitude / 127;
     const __m512i order = _mm512_broadcast_i32x4(
         _mm_setr_epi8(1, 3, 5, 7, 0, 2, 4, 6, 9, 11, 13, 15, 8, 10, 12, 14));
