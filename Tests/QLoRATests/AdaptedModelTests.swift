@@ -139,6 +139,34 @@ import Testing
         }
     }
 
+    @Test func adaptersAreAddedFromMemory() throws {
+        let base = try LanguageModel(at: GoldenModel.url("bases/llama").path)
+        let ids = try #require(try Self.tensors("mixed.safetensors")["input_ids"])
+        let module = "model.layers.0.self_attn.q_proj"
+        let width = base.config.hiddenSize
+        let outputs = base.config.headCount * base.config.headDimension
+        func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+            Matrix(
+                rowCount: rows,
+                columnCount: columns,
+                elements: (0..<rows * columns).map { Float($0 % 7) / 8 - 0.4 }
+            )
+        }
+        var model = AdaptedModel(base)
+        let factors = LoRAAdapter(a: matrix(2, width), b: matrix(outputs, 2), scaling: 0.5)
+        try model.add([module: factors], as: "own")
+        let bare = try Self.logits(model.model(), ids)
+        try model.activate(["own"])
+        let adapted = try Self.logits(model.model(), ids)
+        #expect(!Self.agree(adapted, bare))
+        #expect(Self.agree(try Self.logits(model.merged(), ids), adapted))
+        #expect(throws: CheckpointError.self) { try model.add([:], as: "own") }
+        #expect(throws: CheckpointError.self) {
+            try model.add(["model.layers.99.self_attn.q_proj": factors], as: "other")
+        }
+        #expect(model.adapterNames == ["own"])
+    }
+
     @Test func mixedBatchesRefuseWhatTheyCannot() throws {
         var model = AdaptedModel(try LanguageModel(at: GoldenModel.url("bases/llama").path))
         for name in ["lora_qv", "replication", "save_head_norm"] {
