@@ -6,8 +6,8 @@ public import Tensors
 
 /// The keys and values of the tokens of one sequence that a model has seen, for every layer.
 ///
-/// Keys lie in blocks of 16 tokens, `[blocks][heads · width][16]`, values as `[tokens][heads · width]`,
-/// in float32 or rounded to bfloat16. One thread at a time uses a cache.
+/// They are float32 or rounded to bfloat16, and lie as `TransformerKernel.store` puts them. One thread at a
+/// time uses a cache.
 public final class KeyValueCache {
     /// The tokens that are in it.
     public internal(set) var count = 0

@@ -7,7 +7,7 @@ package struct ProductTerm: Sendable {
     package let weight: PackedWeight
     /// Added to every row; `N` numbers, or none.
     package let bias: [Float]?
-    /// Changes of the weight, no two of them for the same rows.
+    /// Changes of the weight, no two of them for the same rows, in the order of their rows.
     package let changes: [RowChange]
 
     package init(_ weight: PackedWeight, bias: [Float]?, changes: [RowChange]) {
@@ -15,6 +15,12 @@ package struct ProductTerm: Sendable {
             bias.map { $0.count == weight.panels.rowCount } ?? true
                 && changes.allSatisfy { $0.change.hasShape(of: weight.panels) },
             "a bias or a change for another weight than \(weight.panels)"
+        )
+        precondition(
+            zip(changes, changes.dropFirst()).allSatisfy {
+                $0.rows.upperBound <= $1.rows.lowerBound
+            },
+            "changes of the same rows"
         )
         self.weight = weight
         self.bias = bias
