@@ -70,6 +70,32 @@ public final class LowRankChange: Sendable {
         panels.rowCount == outputCount && panels.columnCount == inputCount
     }
 
+    /// A product with `A`, or one with `B` that is added to what is there; it gets its weight with each piece.
+    @unsafe
+    private func product(
+        _ outputCount: Int,
+        _ innerCount: Int,
+        _ x: UnsafePointer<Float>?,
+        _ rowCount: Int,
+        _ y: UnsafeMutablePointer<Float>?,
+        isTransposed: Bool
+    ) -> DenseProduct {
+        let arguments = unsafe qk_multiply_dense_arguments(
+            w: nil,
+            type: FloatElement.bfloat16.cType,
+            n: outputCount,
+            k: innerCount,
+            x: x,
+            rows: rowCount,
+            y: y,
+            bias: nil,
+            accumulates: isTransposed ? 1 : 0,
+            first_output: 0,
+            end_output: outputCount
+        )
+        return unsafe DenseProduct(isTransposed ? .selectedTransposed : .selected, arguments)
+    }
+
     /// The pieces of `x · Aᵀ`.
     @unsafe
     fileprivate func projectionDown(
@@ -78,20 +104,7 @@ public final class LowRankChange: Sendable {
         into inner: UnsafeMutablePointer<Float>?,
         _ workers: WorkerPool
     ) -> JobPieces {
-        let arguments = unsafe qk_multiply_dense_arguments(
-            w: nil,
-            type: FloatElement.bfloat16.cType,
-            n: rank,
-            k: inputCount,
-            x: x,
-            rows: rowCount,
-            y: inner,
-            bias: nil,
-            accumulates: 0,
-            first_output: 0,
-            end_output: rank
-        )
-        let product = unsafe DenseProduct(.selected, arguments)
+        let product = unsafe product(rank, inputCount, x, rowCount, inner, isTransposed: false)
         return unsafe product.pieces(for: workers) { [self] run in
             a.withBytes { a in unsafe a.withUnsafeBytes { unsafe run($0.baseAddress, nil) } }
         }
@@ -105,20 +118,7 @@ public final class LowRankChange: Sendable {
         to y: UnsafeMutablePointer<Float>?,
         _ workers: WorkerPool
     ) -> JobPieces {
-        let arguments = unsafe qk_multiply_dense_arguments(
-            w: nil,
-            type: FloatElement.bfloat16.cType,
-            n: outputCount,
-            k: rank,
-            x: inner,
-            rows: rowCount,
-            y: y,
-            bias: nil,
-            accumulates: 1,
-            first_output: 0,
-            end_output: outputCount
-        )
-        let product = unsafe DenseProduct(.selectedTransposed, arguments)
+        let product = unsafe product(outputCount, rank, inner, rowCount, y, isTransposed: true)
         return unsafe product.pieces(for: workers) { [self] run in
             b.withBytes { b in
                 unsafe b.withUnsafeBytes { b in

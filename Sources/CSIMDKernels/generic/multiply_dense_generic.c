@@ -20,3 +20,7 @@ static inline vec widened(const char *from, qk_float_type type) {
 #include "multiply_dense_loop.h"
 
 void qk_multiply_dense_generic(const qk_multiply_dense_arguments *a) { multiply_dense(a); }
+
+void qk_multiply_dense_transposed_generic(const qk_multiply_dense_arguments *a) {
+    multiply_dense_transposed(a);
+}

@@ -1,10 +1,12 @@
 // Dense products of qk_multiply_dense.h; after vector_lanes.h. A file that includes this defines
-//   ROWS, OUTPUTS   the sums that are kept in registers at once
+//   ROWS, OUTPUTS   the sums that are kept in registers at once; where the weight lies transposed, OUTPUTS
+//                   vectors of them
 //   LOAD_WEIGHTS(address, type)   LANES elements as float32
 
 #include "float_convert.h"
 #include "qk_multiply_dense.h"
 
+/// `outputs` outputs of `rows` rows, each a sum of vectors.
 INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row, const int rows,
                                 size_t output, const int outputs, const qk_float_type type) {
     size_t size = qk_float_size(type), k = a->k, i = 0;
@@ -33,14 +35,46 @@ INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row
         }
 }
 
-INLINE_LANES void multiply_rows(const qk_multiply_dense_arguments *a, size_t output,
-                                const int outputs, const qk_float_type type) {
-    size_t row = 0;
-    for (; row + ROWS <= a->rows; row += ROWS)
-        multiply_tile(a, row, ROWS, output, outputs, type);
-    for (; row < a->rows; row++)
-        multiply_tile(a, row, 1, output, outputs, type);
+/// So many tiles ahead of the one in use the weight is asked for.
+enum { PREFETCH_TILES = 4 };
+
+/// The same where the weight lies [k][n]: `outputs` vectors of sums, and each row of the weight is widened
+/// once for all rows.
+INLINE_LANES void multiply_tile_transposed(const qk_multiply_dense_arguments *a, size_t row,
+                                           const int rows, size_t output, const int outputs,
+                                           const qk_float_type type) {
+    size_t size = qk_float_size(type);
+    const float *x = a->x + row * a->k;
+    const char *w = (const char *)a->w + output * size;
+    vec sums[ROWS][OUTPUTS] = {};
+    for (size_t i = 0; i < a->k; i++, w += a->n * size)
+        for (int o = 0; o < outputs; o++) {
+            // Each row of a weight is a stream of its own, too many for the processor to foresee.
+            __builtin_prefetch(w + (o + PREFETCH_TILES * outputs) * LANES * size);
+            vec weights = LOAD_WEIGHTS(w + o * LANES * size, type);
+            for (int r = 0; r < rows; r++)
+                sums[r][o] += x[r * a->k + i] * weights;
+        }
+    for (int r = 0; r < rows; r++)
+        for (int o = 0; o < outputs; o++) {
+            size_t column = output + o * LANES;
+            float *y = a->y + (row + r) * a->n + column;
+            vec sum = sums[r][o];
+            if (a->bias)
+                sum += load_lanes(a->bias + column);
+            store_lanes(y, a->accumulates ? load_lanes(y) + sum : sum);
+        }
 }
+
+/// Calls `tile` for all rows.
+#define FOR_EACH_ROW_TILE(tile, a, output, outputs, type)                                          \
+    do {                                                                                           \
+        size_t row = 0;                                                                            \
+        for (; row + ROWS <= (a)->rows; row += ROWS)                                               \
+            tile(a, row, ROWS, output, outputs, type);                                             \
+        for (; row < (a)->rows; row++)                                                             \
+            tile(a, row, 1, output, outputs, type);                                                \
+    } while (0)
 
 /// So far ahead of the weights in use the next are asked for.
 enum { PREFETCH_BYTES = 4096 };
@@ -72,6 +106,19 @@ INLINE_LANES void multiply_one_row(const qk_multiply_dense_arguments *a, const q
     }
 }
 
+/// Columns behind the last whole vector, in the same order.
+INLINE_LANES void multiply_column(const qk_multiply_dense_arguments *a, size_t output,
+                                  const qk_float_type type) {
+    for (size_t row = 0; row < a->rows; row++) {
+        float sum = 0, *y = a->y + row * a->n + output;
+        for (size_t i = 0; i < a->k; i++)
+            sum += a->x[row * a->k + i] * qk_load(a->w, type, i * a->n + output);
+        if (a->bias)
+            sum += a->bias[output];
+        *y = a->accumulates ? *y + sum : sum;
+    }
+}
+
 INLINE_LANES void multiply_outputs(const qk_multiply_dense_arguments *a, const qk_float_type type) {
     if (a->rows == 1) {
         multiply_one_row(a, type);
@@ -79,16 +126,39 @@ INLINE_LANES void multiply_outputs(const qk_multiply_dense_arguments *a, const q
     }
     size_t output = a->first_output;
     for (; output + OUTPUTS <= a->end_output; output += OUTPUTS)
-        multiply_rows(a, output, OUTPUTS, type);
+        FOR_EACH_ROW_TILE(multiply_tile, a, output, OUTPUTS, type);
     for (; output < a->end_output; output++)
-        multiply_rows(a, output, 1, type);
+        FOR_EACH_ROW_TILE(multiply_tile, a, output, 1, type);
 }
 
+INLINE_LANES void multiply_outputs_transposed(const qk_multiply_dense_arguments *a,
+                                              const qk_float_type type) {
+    size_t output = a->first_output, size = qk_float_size(type);
+    for (size_t i = 0; i < a->k; i++)
+        for (int tile = 0; tile < PREFETCH_TILES; tile++)
+            __builtin_prefetch((const char *)a->w +
+                               (i * a->n + output + tile * OUTPUTS * LANES) * size);
+    for (; output + OUTPUTS * LANES <= a->end_output; output += OUTPUTS * LANES)
+        FOR_EACH_ROW_TILE(multiply_tile_transposed, a, output, OUTPUTS, type);
+    for (; output + LANES <= a->end_output; output += LANES)
+        FOR_EACH_ROW_TILE(multiply_tile_transposed, a, output, 1, type);
+    for (; output < a->end_output; output++)
+        multiply_column(a, output, type);
+}
+
+/// Calls `outputs` with the type as a constant.
+#define FOR_TYPE(outputs, a)                                                                       \
+    if ((a)->type == QK_FLOAT32)                                                                   \
+        outputs(a, QK_FLOAT32);                                                                    \
+    else if ((a)->type == QK_BFLOAT16)                                                             \
+        outputs(a, QK_BFLOAT16);                                                                   \
+    else                                                                                           \
+        outputs(a, QK_FLOAT16);
+
 TARGET static void multiply_dense(const qk_multiply_dense_arguments *a) {
-    if (a->type == QK_FLOAT32)
-        multiply_outputs(a, QK_FLOAT32);
-    else if (a->type == QK_BFLOAT16)
-        multiply_outputs(a, QK_BFLOAT16);
-    else
-        multiply_outputs(a, QK_FLOAT16);
+    FOR_TYPE(multiply_outputs, a)
+}
+
+TARGET static void multiply_dense_transposed(const qk_multiply_dense_arguments *a) {
+    FOR_TYPE(multiply_outputs_transposed, a)
 }

@@ -12,4 +12,8 @@
 
 AVX2_FMA void qk_multiply_dense_avx2(const qk_multiply_dense_arguments *a) { multiply_dense(a); }
 
+AVX2_FMA void qk_multiply_dense_transposed_avx2(const qk_multiply_dense_arguments *a) {
+    multiply_dense_transposed(a);
+}
+
 #endif

@@ -12,4 +12,8 @@
 
 AVX512 void qk_multiply_dense_avx512(const qk_multiply_dense_arguments *a) { multiply_dense(a); }
 
+AVX512 void qk_multiply_dense_transposed_avx512(const qk_multiply_dense_arguments *a) {
+    multiply_dense_transposed(a);
+}
+
 #endif
