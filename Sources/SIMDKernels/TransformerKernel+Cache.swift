@@ -33,25 +33,21 @@ extension TransformerKernel {
                 unsafe keys.withUnsafeMutableBytes { keys in
                     unsafe values.withUnsafeMutableBytes { values in
                         for row in 0..<rows {
-                            let token = position + row
-                            let start = row * width
-                            switch element {
-                            case .float32:
-                                unsafe Self.storeFloats(
-                                    newKeys[start..<start + width],
-                                    newValues[start..<start + width],
-                                    token,
-                                    keys,
-                                    values
-                                )
-                            default:
-                                unsafe Self.storeRounded(
-                                    newKeys[start..<start + width],
-                                    newValues[start..<start + width],
-                                    token,
-                                    keys,
-                                    values
-                                )
+                            let token = unsafe CachedToken(
+                                index: position + row,
+                                newKeys: UnsafeBufferPointer(
+                                    rebasing: newKeys[row * width..<(row + 1) * width]
+                                ),
+                                newValues: UnsafeBufferPointer(
+                                    rebasing: newValues[row * width..<(row + 1) * width]
+                                ),
+                                keys: keys,
+                                values: values
+                            )
+                            if element == .float32 {
+                                unsafe token.store()
+                            } else {
+                                unsafe token.storeRounded()
                             }
                         }
                     }
@@ -59,48 +55,44 @@ extension TransformerKernel {
             }
         }
     }
+}
 
-    @unsafe
-    private static func storeFloats(
-        _ newKeys: Slice<UnsafeBufferPointer<Float>>,
-        _ newValues: Slice<UnsafeBufferPointer<Float>>,
-        _ token: Int,
-        _ keys: UnsafeMutableRawBufferPointer,
-        _ values: UnsafeMutableRawBufferPointer
-    ) {
-        let (block, width) = unsafe (AttentionShape.keyBlock, newKeys.count)
+/// A token's keys and values, and the caches that they go to.
+@unsafe
+private struct CachedToken {
+    let index: Int
+    let newKeys: UnsafeBufferPointer<Float>
+    let newValues: UnsafeBufferPointer<Float>
+    let keys: UnsafeMutableRawBufferPointer
+    let values: UnsafeMutableRawBufferPointer
+
+    private var width: Int { unsafe newKeys.count }
+    private var block: Int { AttentionShape.keyBlock }
+
+    func store() {
         let (keys, values) = unsafe (
             keys.assumingMemoryBound(to: Float.self), values.assumingMemoryBound(to: Float.self)
         )
-        let start = token / block * block * width + token % block
-        for channel in 0..<width {
-            unsafe keys[start + channel * block] = newKeys[newKeys.startIndex + channel]
-            unsafe values[token * width + channel] = newValues[newValues.startIndex + channel]
+        let start = unsafe index / block * block * width + index % block
+        for channel in unsafe 0..<width {
+            unsafe keys[start + channel * block] = newKeys[channel]
+            unsafe values[index * width + channel] = newValues[channel]
         }
     }
 
-    @unsafe
-    private static func storeRounded(
-        _ newKeys: Slice<UnsafeBufferPointer<Float>>,
-        _ newValues: Slice<UnsafeBufferPointer<Float>>,
-        _ token: Int,
-        _ keys: UnsafeMutableRawBufferPointer,
-        _ values: UnsafeMutableRawBufferPointer
-    ) {
-        let (block, width) = unsafe (AttentionShape.keyBlock, newKeys.count)
+    func storeRounded() {
         let (keys, values) = unsafe (
             keys.assumingMemoryBound(to: UInt32.self), values.assumingMemoryBound(to: UInt32.self)
         )
-        let start = token / block * block * width / 2 + token % block
-        for pair in 0..<width / 2 {
-            let place = unsafe newKeys.startIndex + 2 * pair
-            unsafe keys[start + pair * block] =
-                rounded(newKeys[place]) | rounded(newKeys[place + 1]) << 16
+        let start = unsafe index / block * block * width / 2 + index % block
+        for pair in unsafe 0..<width / 2 {
+            let (first, second) = unsafe (newKeys[2 * pair], newKeys[2 * pair + 1])
+            unsafe keys[start + pair * block] = Self.rounded(first) | Self.rounded(second) << 16
         }
-        let isSecond = token % 2 == 1
-        for channel in 0..<width {
-            let value = unsafe rounded(newValues[newValues.startIndex + channel])
-            let place = token / 2 * width + channel
+        let isSecond = unsafe index % 2 == 1
+        for channel in unsafe 0..<width {
+            let value = unsafe Self.rounded(newValues[channel])
+            let place = unsafe index / 2 * width + channel
             // A second token is zero until there is one: it is multiplied with zero.
             unsafe values[place] = isSecond ? values[place] & 0xFFFF | value << 16 : value
         }

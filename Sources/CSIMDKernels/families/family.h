@@ -6,6 +6,8 @@
 // and, where these are not qk_QK_FAMILY,
 //   QK_TYPE        what the names of the types of functions and entries begin with
 //   QK_FUNCTION    what the names of the functions begin with, before the variant
+// and, to share the list of another family,
+//   QK_LIST        its file
 
 #include "qk_features.h"
 
@@ -13,7 +15,9 @@
 #define QK_JOIN(a, b) QK_JOIN_TWO(a, b)
 #define QK_QUOTE_THIS(text) #text
 #define QK_QUOTE(text) QK_QUOTE_THIS(text)
+#if !defined(QK_LIST)
 #define QK_LIST QK_QUOTE(QK_FAMILY.inc)
+#endif
 
 #if !defined(QK_TYPE)
 #define QK_TYPE QK_JOIN(qk_, QK_FAMILY)

@@ -2,4 +2,5 @@
 
 #define QK_FAMILY multiply_dense_transposed
 #define QK_TYPE qk_multiply_dense
+#define QK_LIST "multiply_dense.inc"
 #include "family.h"

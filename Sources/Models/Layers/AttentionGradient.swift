@@ -112,8 +112,11 @@ struct AttentionGradient {
                 tokens: tokens,
                 heads: heads,
                 queries: Array(queries[place]),
-                outputs: Array(outputs[place]),
-                doutputs: Array(doutputs[place])
+                doutputs: Array(doutputs[place]),
+                alongOutputs: (0..<tokens.count * heads).map { row in
+                    (place.lowerBound + row * width..<place.lowerBound + (row + 1) * width)
+                        .reduce(0) { $0 + doutputs[$1] * outputs[$1] }
+                }
             )
             let start = shape.window.map { max(0, tokens.lowerBound + 1 - $0) } ?? 0
             let blocks = stride(from: start, to: tokens.upperBound, by: Self.keyBlock).map {
@@ -134,8 +137,9 @@ struct AttentionGradient {
         let tokens: Range<Int>
         let heads: Int
         let queries: [Float]
-        let outputs: [Float]
         let doutputs: [Float]
+        /// `Σ dO ⊙ O` of each row.
+        let alongOutputs: [Float]
 
         var rowCount: Int { tokens.count * heads }
     }
@@ -252,10 +256,7 @@ struct AttentionGradient {
                 var part = weights._mutatingExtracting(shifted(seen, all.lowerBound))
                 _ = TransformerKernel.selected.exponentials(&part, below: logSums[row])
             }
-            var along: Float = 0
-            for place in row * width..<(row + 1) * width {
-                along += block.doutputs[place] * block.outputs[place]
-            }
+            let along = block.alongOutputs[row]
             for place in all {
                 if seen.contains(place - all.lowerBound) {
                     slopes[place] = weights[place] * (slopes[place] - along)
