@@ -57,7 +57,7 @@ public struct DecoderRun: ~Copyable {
         for (index, layer) in model.layers.enumerated() {
             try layer.forward(&hidden, pass, index: index, &buffers)
         }
-        for chunk in chunks { chunk.cache.count += chunk.tokens.count }
+        for chunk in chunks { chunk.cache.append(chunk.tokens) }
     }
 
     /// Returns logits of some of the tokens that passed last.

@@ -10,7 +10,9 @@ public import Tensors
 /// time uses a cache.
 public final class KeyValueCache {
     /// The tokens that are in it.
-    public internal(set) var count = 0
+    public private(set) var tokens: [Int] = []
+    /// How many tokens are in it.
+    public var count: Int { tokens.count }
     /// The tokens that fit without growing.
     private(set) var capacity = 0
     /// The type of keys and values.
@@ -88,8 +90,18 @@ public final class KeyValueCache {
     /// - Precondition: there are so many.
     public func truncate(to tokens: Int) {
         precondition(0...count ~= tokens, "\(tokens) of \(count) tokens")
-        count = tokens
+        self.tokens.removeLast(count - tokens)
     }
+
+    /// Returns how many tokens need not pass again where another sequence begins as this one does.
+    ///
+    /// Its last token always passes: there are no logits of it here.
+    public func reusableCount(for sequence: [Int]) -> Int {
+        zip(tokens, sequence.dropLast()).prefix { $0 == $1 }.count
+    }
+
+    /// Counts tokens whose keys and values all layers have stored.
+    func append(_ newTokens: [Int]) { tokens += newTokens }
 
     /// Stores keys and values of the tokens behind those that are counted.
     func store(_ newKeys: Span<Float>, _ newValues: Span<Float>, layer: Int) {

@@ -100,6 +100,7 @@ public struct TextModel: Sendable {
     ///   - prompt: the text; special tokens are put around it as the tokenizer has it.
     ///   - options: how to go on; the model's own stop tokens count as well.
     ///   - stopTexts: texts that end the answer, which leaves them out.
+    ///   - cache: of an earlier text: what both begin with is not computed again, as in a conversation.
     ///   - workers: the threads.
     ///   - receive: called with pieces of the answer as they come; false ends it.
     /// - Returns: the whole answer.
@@ -108,6 +109,7 @@ public struct TextModel: Sendable {
         _ prompt: String,
         options: GenerationOptions = GenerationOptions(),
         stopTexts: [String] = [],
+        cache: KeyValueCache? = nil,
         on workers: WorkerPool = .shared(),
         receive: (String) -> Bool = { _ in true }
     ) throws(CheckpointError) -> Answer {
@@ -115,6 +117,7 @@ public struct TextModel: Sendable {
             tokenizer.encode(prompt),
             options: options,
             stopTexts: stopTexts,
+            cache: cache,
             on: workers,
             receive: receive
         )
@@ -127,6 +130,7 @@ public struct TextModel: Sendable {
         _ prompt: [Int],
         options: GenerationOptions = GenerationOptions(),
         stopTexts: [String] = [],
+        cache: KeyValueCache? = nil,
         on workers: WorkerPool = .shared(),
         receive: (String) -> Bool = { _ in true }
     ) throws(CheckpointError) -> Answer {
@@ -143,7 +147,12 @@ public struct TextModel: Sendable {
             text += piece
             isWanted = receive(piece) && isWanted
         }
-        let sequences = try model.generate([prompt], options: options, on: workers) { _, token in
+        let sequences = try model.generate(
+            [prompt],
+            options: options,
+            caches: cache.map { [$0] },
+            on: workers
+        ) { _, token in
             do throws(CheckpointError) {
                 give(filter.append(try decoder.append(token)))
             } catch {

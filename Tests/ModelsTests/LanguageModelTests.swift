@@ -96,6 +96,25 @@ import Testing
         #expect(Self.error(rows, whole.elements) < 1e-5)
     }
 
+    @Test func whatACacheHoldsIsNotComputedAgain() throws {
+        let (model, tokens) = try Self.model("llama")
+        let options = GenerationOptions(maximumTokenCount: 8, mode: .float32)
+        let cache = try model.makeCache()
+        let first = Array(tokens[..<30])
+        let answer = try model.generate([first], options: options, caches: [cache])[0]
+        // The last token was made, but has not passed.
+        #expect(cache.tokens == first + answer.tokens.dropLast())
+        let following = first + answer.tokens + tokens[30..<50]
+        #expect(cache.reusableCount(for: following) == 37)
+        for prompt in [following, first, first, Array(first[..<10] + tokens[50..<60])] {
+            let kept = cache.reusableCount(for: prompt)
+            #expect(kept == zip(cache.tokens, prompt.dropLast()).prefix { $0 == $1 }.count)
+            let continued = try model.generate([prompt], options: options, caches: [cache])
+            #expect(try continued == model.generate([prompt], options: options))
+            #expect(cache.tokens.starts(with: prompt))
+        }
+    }
+
     @Test func aCacheForgetsWhatIsCutOff() throws {
         let (model, tokens) = try Self.model("llama")
         let cache = try model.makeCache()

@@ -58,26 +58,39 @@ extension LanguageModel {
     /// - Parameters:
     ///   - prompts: tokens, at least one each.
     ///   - options: how to go on.
+    ///   - caches: of earlier sequences, one for each prompt: what a prompt begins with as they do is not
+    ///     computed again, and they hold the new sequences afterwards. nil begins with empty ones.
     ///   - workers: the threads.
     ///   - receive: called with each token as it is made and the position of its prompt; false ends that
     ///     sequence.
     /// - Returns: a sequence for each prompt.
     /// - Throws: `model.context` if a prompt is longer than the model's context; `limit.memory`.
+    /// - Precondition: the caches are of this model and of the type that goes with the mode.
     public func generate(
         _ prompts: [[Int]],
         options: GenerationOptions = GenerationOptions(),
+        caches: [KeyValueCache]? = nil,
         on workers: WorkerPool = .shared(),
         receive: (_ prompt: Int, _ token: Int) -> Bool = { _, _ in true }
     ) throws(CheckpointError) -> [GeneratedSequence] {
         for prompt in prompts { try checkContext(prompt.count) }
+        precondition(
+            caches.map { $0.count == prompts.count } ?? true,
+            "not one cache for each prompt"
+        )
         var run = try DecoderRun(self, mode: options.mode, on: workers)
         var states: [Continuation] = []
         for (index, prompt) in prompts.enumerated() {
             let room = min(contextLength ?? .max, prompt.count + options.maximumTokenCount)
+            let dtype = options.mode.cacheDType
+            let cache = if let caches { caches[index] } else { try makeCache(as: dtype) }
+            precondition(cache.dtype == dtype, "a cache of another mode")
+            cache.truncate(to: cache.reusableCount(for: prompt))
+            try cache.reserve(room)
             states.append(
                 Continuation(
                     index: index,
-                    cache: try makeCache(reserving: room, as: options.mode.cacheDType),
+                    cache: cache,
                     sampler: Sampler(options.sampling, prompt: prompt, stream: index)
                 )
             )
@@ -85,7 +98,7 @@ extension LanguageModel {
         guard options.maximumTokenCount > 0 else { return states.map(\.result) }
         var logits: [Float] = []
         for (prompt, index) in zip(prompts, states.indices) {
-            var start = 0
+            var start = states[index].cache.count
             while start < prompt.count {
                 let end = min(start + options.promptTokensAtOnce, prompt.count)
                 let chunk = SequenceChunk(

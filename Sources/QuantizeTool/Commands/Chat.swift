@@ -57,6 +57,7 @@ struct Chat: ToolCommand {
         let probe = first + [ChatTemplate.Message(role: "user", content: "Hello")]
         _ = try model.tokens(of: probe, template: template)
         let stop = StopFlag(followingSignals: true)
+        let cache = try model.model.makeCache(as: options.mode.mode.cacheDType)
         var messages = first
         var all = first
         while let line = nextLine(console) {
@@ -68,7 +69,7 @@ struct Chat: ToolCommand {
             let message = ChatTemplate.Message(role: "user", content: line)
             // Signals stop an answer; while nobody answers they end the program.
             StopFlag.catchSignals()
-            let answer = try answer(to: messages + [message], model, template, stop, console)
+            let answer = try answer(to: messages + [message], model, cache, template, stop, console)
             StopFlag.releaseSignals()
             let reply = ChatTemplate.Message(role: "assistant", content: answer.text)
             messages += [message, reply]
@@ -85,6 +86,7 @@ struct Chat: ToolCommand {
     private func answer(
         to messages: [ChatTemplate.Message],
         _ model: TextModel,
+        _ cache: KeyValueCache,
         _ template: String?,
         _ stop: StopFlag,
         _ console: Console
@@ -93,6 +95,7 @@ struct Chat: ToolCommand {
             to: model.tokens(of: messages, template: template),
             by: model,
             options,
+            cache: cache,
             temperature: Self.usualTemperature,
             streams: !shared.json,
             stop: stop

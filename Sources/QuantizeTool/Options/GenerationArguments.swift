@@ -106,6 +106,7 @@ struct GenerationArguments: ParsableArguments {
     ///   - tokens: what is continued.
     ///   - model: which continues it.
     ///   - options: how the model is run.
+    ///   - cache: of what came before in a conversation.
     ///   - usual: the temperature if none was given.
     ///   - streams: whether the text is written to standard output.
     ///   - stop: ends the answer.
@@ -115,16 +116,20 @@ struct GenerationArguments: ParsableArguments {
         to tokens: [Int],
         by model: TextModel,
         _ options: ModelOptions,
+        cache: KeyValueCache? = nil,
         temperature usual: Float,
         streams: Bool,
         stop: StopFlag
     ) throws(CheckpointError) -> (answer: TextModel.Answer, meter: TokenMeter) {
-        var meter = TokenMeter(promptTokenCount: tokens.count)
+        var meter = TokenMeter(
+            promptTokenCount: tokens.count - (cache?.reusableCount(for: tokens) ?? 0)
+        )
         var failure: CheckpointError?
         let answer = try model.generate(
             tokens,
             options: self.options(options.mode.mode, temperature: usual),
             stopTexts: self.stop,
+            cache: cache,
             on: options.workers
         ) { piece in
             meter.record()
