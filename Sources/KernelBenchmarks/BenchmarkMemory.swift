@@ -18,11 +18,16 @@ package struct BenchmarkMemory: ~Copyable {
     package var scratch: AlignedBuffer
     private var filledElement: FloatElement?
 
+    /// The most rows of activations in a product.
+    static let mostProductRowCount = 512
+
     init(size: Int) throws {
         let count = size * size
         let input = try AlignedBuffer(byteCount: count * 4)
         let output = try AlignedBuffer(byteCount: count * 4)
-        let codes = try AlignedBuffer(byteCount: count)
+        // Outputs of products lie there, too.
+        let outputCount = min(Self.mostProductRowCount, size) * size
+        let codes = try AlignedBuffer(byteCount: max(count, 4 * outputCount))
         let scratch = try AlignedBuffer(byteCount: 0)
         self.size = size
         self.input = input

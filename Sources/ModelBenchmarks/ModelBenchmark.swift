@@ -26,6 +26,11 @@ public struct ModelBenchmark {
         case batch
         case batchOneAdapter = "batch, 1 adapter"
         case batchFourAdapters = "batch, 4 adapters"
+
+        /// The tasks whose names contain a text; all for nil.
+        public static func matching(_ filter: String?) -> [Task] {
+            allCases.filter { task in filter.map { task.rawValue.contains($0) } ?? true }
+        }
     }
 
     /// A measurement.
@@ -125,24 +130,26 @@ public struct ModelBenchmark {
         return model
     }
 
-    /// Measures everything.
+    /// Measures tasks.
     /// - Parameters:
+    ///   - tasks: what to measure.
     ///   - roundCount: how often each task is run.
     ///   - progress: is called before each run.
     /// - Returns: a row for each task.
     /// - Throws: `limit.memory`.
     public func run(
+        _ tasks: [Task] = Task.allCases,
         roundCount: Int,
         progress: (Task, Int) -> Void = { _, _ in }
     ) throws(CheckpointError) -> [Row] {
         var times: [Task: [Double]] = [:]
         for round in 0..<roundCount {
-            for task in Task.allCases {
+            for task in tasks {
                 progress(task, round)
                 times[task, default: []].append(try seconds(of: task))
             }
         }
-        return Task.allCases.map { task in
+        return tasks.map { task in
             let sorted = (times[task] ?? []).sorted()
             return Row(
                 task: task,

@@ -126,7 +126,8 @@ public struct DecoderLayer: Sendable {
                 chunk.cache.store(
                     projections.extracting(parts.keys(of: rows)),
                     projections.extracting(parts.values(of: rows)),
-                    layer: index
+                    layer: index,
+                    on: pass.workers
                 )
                 let range = parts.queries(of: rows)
                 var outputs = attended._mutatingExtracting(range)

@@ -104,7 +104,12 @@ public final class KeyValueCache {
     func append(_ newTokens: [Int]) { tokens += newTokens }
 
     /// Stores keys and values of the tokens behind those that are counted.
-    func store(_ newKeys: Span<Float>, _ newValues: Span<Float>, layer: Int) {
+    func store(
+        _ newKeys: Span<Float>,
+        _ newValues: Span<Float>,
+        layer: Int,
+        on workers: WorkerPool
+    ) {
         keys[layer].buffer.withMutableBytes { keys in
             values[layer].buffer.withMutableBytes { values in
                 TransformerKernel.selected.store(
@@ -114,7 +119,8 @@ public final class KeyValueCache {
                     width: width,
                     keys: &keys,
                     values: &values,
-                    as: dtype.element
+                    as: dtype.element,
+                    on: workers
                 )
             }
         }

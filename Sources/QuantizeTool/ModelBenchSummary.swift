@@ -22,7 +22,8 @@ enum ModelBenchSummary {
         let benchmark = try ModelBenchmark(checkpoint, on: workers)
         // A run takes about a second.
         let rounds = max(3, Int(20 * bench.measurement.seconds))
-        let rows = try benchmark.run(roundCount: rounds) { task, round in
+        let tasks = ModelBenchmark.Task.matching(bench.measurement.filter)
+        let rows = try benchmark.run(tasks, roundCount: rounds) { task, round in
             console.status("\(task.rawValue) (\(round + 1) of \(rounds))")
         }
         console.endProgress()
@@ -68,12 +69,13 @@ enum ModelBenchSummary {
         for row in rows {
             let reference = reference(of: row.task)
             let other = rows.first { $0.task == reference }
-            let isItself = reference == row.task
+            // Itself, or not measured.
+            let isAlone = reference == row.task || other == nil
             table.rows.append([
                 row.task.rawValue, "\(row.tokenCount)", Quantity.significant(row.rate, 3),
                 Quantity.significant(row.seconds * 1e3, 3),
-                isItself ? "" : other.map { Quantity.decimal(row.seconds / $0.seconds, 2) } ?? "",
-                isItself ? "" : reference.rawValue,
+                other.map { isAlone ? "" : Quantity.decimal(row.seconds / $0.seconds, 2) } ?? "",
+                isAlone ? "" : reference.rawValue,
             ])
         }
         return table

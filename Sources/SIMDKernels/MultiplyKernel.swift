@@ -153,6 +153,9 @@ struct PackedProduct: @unchecked Sendable {
 
     /// Codes of so many panels stay in the second-level cache while all rows pass over them.
     private static let panelsInCache = 32
+    /// Rows are cut into so many parts, where there are enough: a thread that is held up leaves some of its
+    /// pieces to others.
+    private static let rowPartCount = 4
     /// So many bytes of 4-bit codes are worth to begin a stream.
     private static let stretchByteCount = 1 << 18
 
@@ -171,10 +174,15 @@ struct PackedProduct: @unchecked Sendable {
             ? min(max(stretches, threads), 4 * threads) : (panelCount - 1) / Self.panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
-        return JobPieces((panelCount + stride - 1) / stride) { piece, _ in
-            let first = piece * stride
+        let stretchCount = (panelCount + stride - 1) / stride
+        let parts = min(tileCount, Self.rowPartCount)
+        return JobPieces(stretchCount * parts) { piece, _ in
+            let first = piece % stretchCount * stride
             let end = min(first + stride, panelCount)
-            for tile in 0..<tileCount { multiply(tile, first, end) }
+            let part = piece / stretchCount
+            for tile in part * tileCount / parts..<(part + 1) * tileCount / parts {
+                multiply(tile, first, end)
+            }
         }
     }
 

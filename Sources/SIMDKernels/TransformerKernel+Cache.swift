@@ -1,4 +1,9 @@
+package import Machine
+
 extension TransformerKernel {
+    /// Whole blocks of keys and pairs of values: no two threads write to the same.
+    private static let tokensOfPiece = 2 * AttentionShape.keyBlock
+
     /// Stores the keys and values of tokens that follow others.
     /// - Parameters:
     ///   - newKeys: `[count, width]`.
@@ -9,6 +14,7 @@ extension TransformerKernel {
     ///     channels, `[blocks][width / 2][16][2]`.
     ///   - values: of the sequence, `[tokens][width]`; in bfloat16 by pairs of tokens, `[tokens / 2][width][2]`.
     ///   - element: the type in both, float32 or bfloat16 (rounded to nearest, ties to even).
+    ///   - workers: the threads.
     package func store(
         _ newKeys: Span<Float>,
         _ newValues: Span<Float>,
@@ -16,7 +22,8 @@ extension TransformerKernel {
         width: Int,
         keys: inout MutableRawSpan,
         values: inout MutableRawSpan,
-        as element: FloatElement
+        as element: FloatElement,
+        on workers: WorkerPool
     ) {
         let rows = newKeys.count / width
         let block = AttentionShape.keyBlock
@@ -32,28 +39,41 @@ extension TransformerKernel {
             unsafe newValues.withUnsafeBufferPointer { newValues in
                 unsafe keys.withUnsafeMutableBytes { keys in
                     unsafe values.withUnsafeMutableBytes { values in
-                        for row in 0..<rows {
-                            let token = unsafe CachedToken(
-                                index: position + row,
-                                newKeys: UnsafeBufferPointer(
-                                    rebasing: newKeys[row * width..<(row + 1) * width]
-                                ),
-                                newValues: UnsafeBufferPointer(
-                                    rebasing: newValues[row * width..<(row + 1) * width]
-                                ),
-                                keys: keys,
-                                values: values
-                            )
-                            if element == .float32 {
-                                unsafe token.store()
-                            } else {
-                                unsafe token.storeRounded()
+                        // Every piece writes its own tokens; the new ones are only read.
+                        nonisolated(unsafe) let (newKeys, newValues) = unsafe (newKeys, newValues)
+                        nonisolated(unsafe) let (keys, values) = unsafe (keys, values)
+                        let pieces = Self.pieces(of: position..<position + rows)
+                        workers.perform(pieces.count) { piece, _ in
+                            for index in pieces[piece] {
+                                let row = (index - position) * width..<(index - position + 1) * width
+                                let token = unsafe CachedToken(
+                                    index: index,
+                                    newKeys: UnsafeBufferPointer(rebasing: newKeys[row]),
+                                    newValues: UnsafeBufferPointer(rebasing: newValues[row]),
+                                    keys: keys,
+                                    values: values
+                                )
+                                if element == .float32 {
+                                    unsafe token.store()
+                                } else {
+                                    unsafe token.storeRounded()
+                                }
                             }
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Cuts tokens where their places begin a piece.
+    private static func pieces(of tokens: Range<Int>) -> [Range<Int>] {
+        let starts = stride(
+            from: tokens.lowerBound / tokensOfPiece * tokensOfPiece,
+            to: tokens.upperBound,
+            by: tokensOfPiece
+        )
+        return starts.map { ($0..<$0 + tokensOfPiece).clamped(to: tokens) }
     }
 }
 

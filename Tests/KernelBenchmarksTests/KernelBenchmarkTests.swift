@@ -41,6 +41,18 @@ import Testing
         }
     }
 
+    @Test func manyRowsPassOverASmallMatrix() throws {
+        let options = BenchmarkOptions(
+            size: 128,
+            seconds: 0,
+            leastRunCount: 1,
+            filter: "/128/"
+        )
+        let report = try KernelBenchmark.run(options)
+        #expect(report.results.count == 10)
+        #expect(report.results.allSatisfy { $0.medianSeconds > 0 })
+    }
+
     @Test(arguments: [1, 3]) func runsEverySelectedRow(threadCount: Int) throws {
         let options = BenchmarkOptions(
             size: 320,

@@ -59,6 +59,10 @@ import Testing
         let measured = try Tool.succeed(words + ["--json"]).object()
         let rows = try #require(measured["model"] as? [[String: Any]])
         #expect(rows.count == 10)
+        let some = try Tool.succeed(words + ["--filter", "NF4", "--json"]).object()
+        let tasks = try #require(some["model"] as? [[String: Any]]).map { $0["task"] as? String }
+        #expect(tasks == ["decode, NF4 head", "decode, NF4 head, adapter"])
+        #expect(try Tool.run(words + ["--filter", "nothing"]).status == 64)
         for row in rows {
             let tokens = try #require(row["tokens"] as? Int)
             let seconds = try #require(row["seconds"] as? Double)

@@ -13,6 +13,8 @@ import Testing
 
     private static let sizes = [
         Sizes(rows: 1, columns: 8, group: 8), Sizes(rows: 1, columns: 576, group: 64),
+        Sizes(rows: 2, columns: 96, group: 32), Sizes(rows: 3, columns: 192, group: 64),
+        Sizes(rows: 7, columns: 64, group: 64), Sizes(rows: 8, columns: 128, group: 64),
         Sizes(rows: 3, columns: 104, group: 104), Sizes(rows: 14, columns: 128, group: 64),
         Sizes(rows: 29, columns: 200, group: 40), Sizes(rows: 48, columns: 192, group: 192),
     ]

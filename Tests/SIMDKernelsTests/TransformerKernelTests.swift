@@ -166,7 +166,8 @@ import Testing
                         width: shape.keyWidth,
                         keys: &keySpan,
                         values: &valueSpan,
-                        as: element
+                        as: element,
+                        on: WorkerPool.shared(threadCount: 3)
                     )
                 }
             }

@@ -243,6 +243,15 @@ INLINE_LANES void weigh_row(const qk_attention *a, size_t position, size_t first
     *so_far.maximum = largest;
 }
 
+/// Asks for queries and for the places of outputs, which lie scattered and are far away in a long prompt.
+INLINE_LANES void prefetch_rows(const qk_attention *a) {
+    for (size_t query = 0; query < a->queries; query++)
+        for (size_t i = 0; i < a->heads * a->d; i += 16) {
+            __builtin_prefetch(a->q + query * a->q_stride + i);
+            __builtin_prefetch(a->out + query * a->q_stride + i, 1);
+        }
+}
+
 INLINE_LANES size_t at_once(size_t keys) {
     return keys < QK_KEYS_AT_ONCE ? keys : QK_KEYS_AT_ONCE;
 }
@@ -252,6 +261,7 @@ INLINE_LANES void attend_to(const qk_attention *a, const qk_float_type type) {
     float *scores = a->scratch, *maxima = scores + rows * QK_KEYS_AT_ONCE;
     float *weights = maxima + rows, *outputs = weights + rows * LANES;
     factor *packed = (factor *)(outputs + rows * a->d);
+    prefetch_rows(a);
     memset(weights, 0, rows * (LANES + a->d) * sizeof(float));
     for (size_t row = 0; row < rows; row++)
         maxima[row] = -INFINITY;

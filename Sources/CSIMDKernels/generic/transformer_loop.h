@@ -55,13 +55,15 @@ INLINE_LANES vec load_some(const float *from, size_t count) {
     return value;
 }
 
+INLINE_LANES vec gated(vec gate, vec up) { return gate / (exponential_lanes(-gate) + 1.0f) * up; }
+
 TARGET static void gate_silu(float *gate, const float *up, size_t count) {
-    for (size_t i = 0; i < count; i += LANES) {
-        size_t some = count - i < LANES ? count - i : LANES;
-        vec g = some == LANES ? load_lanes(gate + i) : load_some(gate + i, some);
-        vec u = some == LANES ? load_lanes(up + i) : load_some(up + i, some);
-        vec result = g / (exponential_lanes(-g) + 1.0f) * u;
-        memcpy(gate + i, &result, some * sizeof(float));
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        store_lanes(gate + i, gated(load_lanes(gate + i), load_lanes(up + i)));
+    if (i < count) {
+        vec result = gated(load_some(gate + i, count - i), load_some(up + i, count - i));
+        memcpy(gate + i, &result, (count - i) * sizeof(float));
     }
 }
 
@@ -130,12 +132,16 @@ TARGET static double exponentials(float *x, size_t n, float shift) {
     for (size_t start = 0; start < n; start += 1024) {
         size_t end = start + 1024 < n ? start + 1024 : n;
         vec sum = {};
-        for (size_t i = start; i < end; i += LANES) {
-            size_t some = end - i < LANES ? end - i : LANES;
-            vec value = some == LANES ? load_lanes(x + i) : load_some(x + i, some);
-            value = exponential_lanes(value - shift);
-            memcpy(x + i, &value, some * sizeof(float));
-            sum += some == LANES ? value : load_some(x + i, some);
+        size_t i = start;
+        for (; i + LANES <= end; i += LANES) {
+            vec value = exponential_lanes(load_lanes(x + i) - shift);
+            store_lanes(x + i, value);
+            sum += value;
+        }
+        if (i < end) {
+            vec value = exponential_lanes(load_some(x + i, end - i) - shift);
+            memcpy(x + i, &value, (end - i) * sizeof(float));
+            sum += load_some(x + i, end - i);
         }
         total += (double)sum_of_lanes(sum);
     }

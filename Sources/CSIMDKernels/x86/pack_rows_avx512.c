@@ -15,11 +15,49 @@ AVX512 INLINE __m512i bf16_words(__m512i bits) {
     return _mm512_mask_mov_epi32(rounded, is_nan, _mm512_set1_epi32(0x7fc0));
 }
 
-/// Stores sixteen dwords, `rows` apart.
-AVX512 INLINE void scatter16(uint32_t *out, size_t rows, __m512i dwords) {
-    uint32_t own[16];
-    _mm512_storeu_si512(own, dwords);
-    scatter(out, rows, own, 16);
+/// Rows whose dwords are turned into columns at once.
+enum { ROWS_AT_ONCE = 16 };
+
+/// Turns the dwords of sixteen vectors into sixteen columns: of pairs, of fours, of 128 bits each.
+AVX512 INLINE void transpose(__m512i *v) {
+    __m512i twos[16], fours[16];
+    _Pragma("GCC unroll 8") for (int i = 0; i < 16; i += 2) {
+        twos[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+        twos[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+    }
+    _Pragma("GCC unroll 4") for (int i = 0; i < 16; i += 4) {
+        fours[i] = _mm512_unpacklo_epi64(twos[i], twos[i + 2]);
+        fours[i + 1] = _mm512_unpackhi_epi64(twos[i], twos[i + 2]);
+        fours[i + 2] = _mm512_unpacklo_epi64(twos[i + 1], twos[i + 3]);
+        fours[i + 3] = _mm512_unpackhi_epi64(twos[i + 1], twos[i + 3]);
+    }
+    _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++) {
+        __m512i even = _mm512_shuffle_i32x4(fours[i], fours[4 + i], 0x88);
+        __m512i odd = _mm512_shuffle_i32x4(fours[i], fours[4 + i], 0xdd);
+        __m512i other_even = _mm512_shuffle_i32x4(fours[8 + i], fours[12 + i], 0x88);
+        __m512i other_odd = _mm512_shuffle_i32x4(fours[8 + i], fours[12 + i], 0xdd);
+        v[i] = _mm512_shuffle_i32x4(even, other_even, 0x88);
+        v[4 + i] = _mm512_shuffle_i32x4(odd, other_odd, 0x88);
+        v[8 + i] = _mm512_shuffle_i32x4(even, other_even, 0xdd);
+        v[12 + i] = _mm512_shuffle_i32x4(odd, other_odd, 0xdd);
+    }
+}
+
+/// Stores dword i of all rows at out[i * rows]; a vector for each row, at most ROWS_AT_ONCE.
+AVX512 INLINE void store_columns(uint32_t *out, size_t rows, __m512i *vectors) {
+    if (rows == 1) {
+        _mm512_storeu_si512(out, vectors[0]);
+        return;
+    }
+    for (size_t row = rows; row < ROWS_AT_ONCE; row++)
+        vectors[row] = _mm512_setzero_si512();
+    transpose(vectors);
+    size_t i = 0;
+    // What stands behind the rows of a column is overwritten by the next ones.
+    for (; i * rows + 16 <= 16 * rows; i++)
+        _mm512_storeu_si512(out + i * rows, vectors[i]);
+    for (; i < 16; i++)
+        _mm512_mask_storeu_ps(out + i * rows, first16(rows, 0), _mm512_castsi512_ps(vectors[i]));
 }
 
 /// Pairs of elements (0,4) (1,5) (2,6) (3,7) of each eight, 32 elements at a time.
@@ -28,15 +66,17 @@ AVX512 INLINE size_t pack_bfloat16_avx512(const float *x, size_t stride, size_t 
     const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
     const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(4));
     size_t whole = k / 32 * 32;
-    for (size_t start = 0; start < whole; start += 32)
+    for (size_t start = 0; start < whole; start += 32) {
+        __m512i pairs[ROWS_AT_ONCE];
         for (size_t row = 0; row < rows; row++) {
             const float *own = x + row * stride + start;
             __m512i low = _mm512_loadu_si512(own), high = _mm512_loadu_si512(own + 16);
             __m512i a = bf16_words(_mm512_permutex2var_epi32(low, first, high));
             __m512i b = bf16_words(_mm512_permutex2var_epi32(low, second, high));
-            __m512i pairs = _mm512_or_si512(a, _mm512_slli_epi32(b, 16));
-            scatter16(out + start / 2 * rows + row, rows, pairs);
+            pairs[row] = _mm512_or_si512(a, _mm512_slli_epi32(b, 16));
         }
+        store_columns(out + start / 2 * rows, rows, pairs);
+    }
     return whole;
 }
 
@@ -82,14 +122,15 @@ AVX512 INLINE __m512i quantize_run_avx512(const float *x, float *step, int32_t *
 AVX512 INLINE void pack_int8_avx512(const float *x, size_t stride, size_t rows, size_t k,
                                     uint32_t *out) {
     for (size_t e = 0; e < k; e += QK_INT8_RUN) {
+        __m512i codes[ROWS_AT_ONCE];
         for (size_t row = 0; row < rows; row++) {
             int32_t start;
             float step;
-            __m512i codes = quantize_run_avx512(x + row * stride + e, &step, &start);
+            codes[row] = quantize_run_avx512(x + row * stride + e, &step, &start);
             out[row] = (uint32_t)start;
             out[rows + row] = qk_bits_of(step);
-            scatter16(out + 2 * rows + row, rows, codes);
         }
+        store_columns(out + 2 * rows, rows, codes);
         out += rows * (2 + QK_INT8_RUN / 4);
     }
 }
@@ -97,11 +138,11 @@ AVX512 INLINE void pack_int8_avx512(const float *x, size_t stride, size_t rows, 
 AVX512 void qk_pack_rows_avx512(const float *x, size_t stride, size_t rows, size_t k, size_t group,
                                 qk_row_packing packing, void *packed) {
     size_t done = 0;
-    if (packing == QK_ROWS_INT8 && group % QK_INT8_RUN == 0) {
+    if (rows <= ROWS_AT_ONCE && packing == QK_ROWS_INT8 && group % QK_INT8_RUN == 0) {
         pack_int8_avx512(x, stride, rows, k, packed);
         return;
     }
-    if (packing == QK_ROWS_BFLOAT16)
+    if (rows <= ROWS_AT_ONCE && packing == QK_ROWS_BFLOAT16)
         done = pack_bfloat16_avx512(x, stride, rows, k, packed);
     if (done < k)
         pack_rows(x + done, stride, rows, k - done, group, packing,

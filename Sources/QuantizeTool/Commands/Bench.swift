@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CheckpointIO
 internal import KernelBenchmarks
+internal import ModelBenchmarks
 
 /// `quantize bench`: what this machine's kernels do, beside what its memory can.
 struct Bench: ToolCommand {
@@ -101,6 +102,7 @@ struct MeasurementOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "Measure only rows whose name contains this, such as quantize/nf4.",
+            discussion: "With --model: tasks, such as prompt.",
             valueName: "text"
         )
     )
@@ -133,8 +135,13 @@ struct MeasurementOptions: ParsableArguments {
         if layers, model != nil {
             throw ValidationError("--layers and --model measure different things; use one of them")
         }
+        guard let filter else { return }
+        if model != nil {
+            guard ModelBenchmark.Task.matching(filter).isEmpty else { return }
+            throw ValidationError("--filter: no task's name contains '\(filter)'")
+        }
         let rows = BenchmarkOptions(size: size, filter: filter, allVariants: all)
-        if let filter, KernelBenchmark.names(rows).isEmpty {
+        if KernelBenchmark.names(rows).isEmpty {
             let hint = all ? "" : "; --all measures variants not in use, too"
             throw ValidationError("--filter: no row's name contains '\(filter)'\(hint)")
         }
