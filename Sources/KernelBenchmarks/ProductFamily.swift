@@ -12,7 +12,8 @@ enum ProductFamily: BenchmarkFamily {
 
     static func cases(size: Int) -> [BenchmarkCase] {
         CodeWidth.allCases.flatMap { width in
-            [1, 2, 4, 8, 32, 128, BenchmarkMemory.mostProductRowCount].filter { $0 <= size }.flatMap { rows in
+            [1, 2, 4, 8, 32, 128, BenchmarkMemory.mostProductRowCount].filter { $0 <= size }.flatMap
+            { rows in
                 ComputeMode.allCases.flatMap { mode in
                     MultiplyKernel.compiled(width, mode).supported.compactMap {
                         product($0, rows, size)

@@ -5,44 +5,67 @@ internal import Synchronization
 package struct JobPieces: Sendable {
     /// How many there are.
     package let count: Int
-    /// Computes a piece, on the worker whose number it receives.
-    package let run: @Sendable (_ piece: Int, _ worker: Int) -> Void
+    /// Computes a piece.
+    package let run: @Sendable (_ piece: Int) -> Void
 
     /// Describes a job.
-    package init(_ count: Int, _ run: @escaping @Sendable (_ piece: Int, _ worker: Int) -> Void) {
+    package init(_ count: Int, _ run: @escaping @Sendable (_ piece: Int) -> Void) {
+        self.count = count
+        self.run = run
+    }
+}
+
+/// A job whose pieces need what other jobs make, but not from their beginning on.
+package struct FollowingPieces: Sendable {
+    /// How many there are.
+    package let count: Int
+    /// Computes a piece; `wait` returns when the other jobs are done.
+    package let run: @Sendable (_ piece: Int, _ wait: () -> Void) -> Void
+
+    /// Describes a job.
+    package init(
+        _ count: Int,
+        _ run: @escaping @Sendable (_ piece: Int, _ wait: () -> Void) -> Void
+    ) {
         self.count = count
         self.run = run
     }
 }
 
 extension WorkerPool {
-    /// Runs stages as one job, which starts and ends once.
+    /// Runs jobs as one, which starts and ends once.
     ///
-    /// A stage begins when all pieces of that before are done. Its pieces are those of several jobs, those
-    /// of the first job first. For short stages: whoever waits for another thread's piece does not sleep.
-    package func perform(stages: [[JobPieces]]) {
-        let ends = stages.reduce(into: []) { ends, jobs in
-            ends.append((ends.last ?? 0) + jobs.reduce(0) { $0 + $1.count })
-        }
+    /// For short jobs: a piece that waits for one on another thread does not sleep.
+    /// - Parameters:
+    ///   - jobs: their pieces begin first, those of the first job before all others.
+    ///   - following: these begin when all of those have begun.
+    package func perform(_ jobs: [JobPieces], then following: [FollowingPieces]) {
+        let neededCount = jobs.reduce(0) { $0 + $1.count }
         let doneCount = Atomic(0)
-        perform(ends.last ?? 0) { index, worker in
-            let stage = ends.firstIndex { index < $0 } ?? 0
-            let start = stage == 0 ? 0 : ends[stage - 1]
-            // Pieces start in ascending order: those that are missing are under way.
-            var turn: Int32 = 0
-            while doneCount.load(ordering: .acquiring) < start {
-                cs_relax(turn)
-                turn &+= 1
-            }
-            var piece = index - start
-            for job in stages[stage] {
+        perform(following.reduce(neededCount) { $0 + $1.count }) { index, _ in
+            var piece = index
+            for job in jobs {
                 if piece < job.count {
-                    job.run(piece, worker)
-                    break
+                    job.run(piece)
+                    doneCount.add(1, ordering: .releasing)
+                    return
                 }
                 piece -= job.count
             }
-            doneCount.add(1, ordering: .releasing)
+            for job in following {
+                if piece < job.count {
+                    job.run(piece) {
+                        // Pieces start in ascending order: those that are missing are under way.
+                        var turn: Int32 = 0
+                        while doneCount.load(ordering: .acquiring) < neededCount {
+                            cs_relax(turn)
+                            turn &+= 1
+                        }
+                    }
+                    return
+                }
+                piece -= job.count
+            }
         }
     }
 }

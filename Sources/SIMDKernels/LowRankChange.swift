@@ -110,25 +110,68 @@ public final class LowRankChange: Sendable {
         }
     }
 
-    /// The pieces of `y += inner · B` (+ bias).
+    /// `y += inner · B` (+ bias).
     @unsafe
     fileprivate func projectionUp(
         _ inner: UnsafePointer<Float>?,
-        _ rowCount: Int,
-        to y: UnsafeMutablePointer<Float>?,
-        _ workers: WorkerPool
-    ) -> JobPieces {
-        let product = unsafe product(outputCount, rank, inner, rowCount, y, isTransposed: true)
-        return unsafe product.pieces(for: workers) { [self] run in
-            b.withBytes { b in
-                unsafe b.withUnsafeBytes { b in
-                    guard let bias else { return unsafe run(b.baseAddress, nil) }
-                    unsafe bias.withUnsafeBufferPointer {
-                        unsafe run(b.baseAddress, $0.baseAddress)
-                    }
+        _ rows: Range<Int>,
+        to y: UnsafeMutablePointer<Float>?
+    ) -> ProjectionUp {
+        ProjectionUp(
+            change: self,
+            product: unsafe product(
+                outputCount,
+                rank,
+                inner,
+                rows.count,
+                y,
+                isTransposed: true
+            ),
+            rows: rows
+        )
+    }
+
+    /// Calls `body` with `B` and the bias.
+    fileprivate func withOperandsUp(
+        _ body: (UnsafeRawPointer?, UnsafePointer<Float>?) -> Void
+    ) {
+        b.withBytes { b in
+            unsafe b.withUnsafeBytes { b in
+                guard let bias else { return unsafe body(b.baseAddress, nil) }
+                unsafe bias.withUnsafeBufferPointer {
+                    unsafe body(b.baseAddress, $0.baseAddress)
                 }
             }
         }
+    }
+}
+
+/// The second half of a change's product, `y += inner · B` (+ bias), of which any part can be computed; lives
+/// no longer than the call that makes it.
+struct ProjectionUp: Sendable {
+    fileprivate let change: LowRankChange
+    fileprivate let product: DenseProduct
+    /// Those that see the change, counted over all of `y`.
+    fileprivate let rows: Range<Int>
+
+    /// Adds to some outputs of those among some rows that see the change.
+    func add(_ outputs: Range<Int>, _ some: Range<Int>) {
+        let own = some.clamped(to: rows)
+        guard !own.isEmpty else { return }
+        let start = rows.lowerBound
+        unsafe change.withOperandsUp { b, bias in
+            unsafe product.multiply(
+                outputs,
+                own.lowerBound - start..<own.upperBound - start,
+                with: b,
+                bias
+            )
+        }
+    }
+
+    /// All of it, cut for some threads.
+    fileprivate func pieces(for workers: WorkerPool) -> JobPieces {
+        unsafe product.pieces(for: workers) { run in unsafe change.withOperandsUp(run) }
     }
 }
 
@@ -167,20 +210,21 @@ public struct RowChange: Sendable {
         unsafe x.withUnsafeBufferPointer { x in
             unsafe inner.withUnsafeMutableBufferPointer { inner in
                 unsafe y.withUnsafeMutableBufferPointer { y in
-                    let (down, up) = unsafe pieces(
+                    let (down, up) = unsafe projections(
                         x.baseAddress,
                         y.baseAddress,
                         inner.baseAddress,
                         workers
                     )
-                    workers.perform(down.count, down.run)
-                    workers.perform(up.count, up.run)
+                    workers.perform(down.count) { piece, _ in down.run(piece) }
+                    let sums = up.pieces(for: workers)
+                    workers.perform(sums.count) { piece, _ in sums.run(piece) }
                 }
             }
         }
     }
 
-    /// The pieces of `x · Aᵀ`, and those that then add its product with `B` to outputs.
+    /// The pieces of `x · Aᵀ`, and what then adds its product with `B` to outputs.
     ///
     /// - Parameters:
     ///   - x: all rows of the activations.
@@ -189,12 +233,12 @@ public struct RowChange: Sendable {
     ///   - workers: the threads.
     /// - Returns: both; the second read what the first write.
     @unsafe
-    func pieces(
+    func projections(
         _ x: UnsafePointer<Float>?,
         _ y: UnsafeMutablePointer<Float>?,
         _ inner: UnsafeMutablePointer<Float>?,
         _ workers: WorkerPool
-    ) -> (down: JobPieces, up: JobPieces) {
+    ) -> (down: JobPieces, up: ProjectionUp) {
         unsafe (
             change.projectionDown(
                 x?.advanced(by: rows.lowerBound * change.inputCount),
@@ -204,9 +248,8 @@ public struct RowChange: Sendable {
             ),
             change.projectionUp(
                 inner,
-                rows.count,
-                to: y?.advanced(by: rows.lowerBound * change.outputCount),
-                workers
+                rows,
+                to: y?.advanced(by: rows.lowerBound * change.outputCount)
             )
         )
     }

@@ -72,7 +72,7 @@ package struct MultiplyDenseKernel: KernelEntry {
                             end_output: outputs
                         )
                         let pieces = unsafe DenseProduct(self, arguments).pieces(for: workers)
-                        workers.perform(pieces.count, pieces.run)
+                        workers.perform(pieces.count) { piece, _ in pieces.run(piece) }
                     }
                 }
             }
@@ -117,18 +117,36 @@ struct DenseProduct: @unchecked Sendable {
         let pieces = min(4 * workers.threadCount, max(work / least, 1))
         let columns = kernel.isTransposed ? 64 : 8
         let stride = max((outputs / pieces + columns - 1) / columns * columns, columns)
-        return JobPieces((outputs + stride - 1) / stride) { piece, _ in
-            var own = unsafe arguments
-            unsafe own.first_output = piece * stride
-            unsafe own.end_output = min((piece + 1) * stride, outputs)
-            guard let withOperands = unsafe withOperands else {
-                return unsafe kernel.entry.function(&own)
-            }
+        return JobPieces((outputs + stride - 1) / stride) { piece in
+            let own = piece * stride..<min((piece + 1) * stride, outputs)
+            guard let withOperands = unsafe withOperands else { return multiply(own, 0..<rows) }
             unsafe withOperands { weight, bias in
-                unsafe own.w = weight
-                unsafe own.bias = bias
-                unsafe kernel.entry.function(&own)
+                unsafe multiply(own, 0..<rows, with: weight, bias)
             }
         }
+    }
+
+    /// Computes some outputs of some rows.
+    private func multiply(_ outputs: Range<Int>, _ rows: Range<Int>) {
+        unsafe multiply(outputs, rows, with: arguments.w, arguments.bias)
+    }
+
+    /// Computes some outputs of some rows with a weight and a bias, or none.
+    @unsafe
+    func multiply(
+        _ outputs: Range<Int>,
+        _ rows: Range<Int>,
+        with weight: UnsafeRawPointer?,
+        _ bias: UnsafePointer<Float>?
+    ) {
+        var own = unsafe arguments
+        unsafe own.w = weight
+        unsafe own.bias = bias
+        unsafe own.first_output = outputs.lowerBound
+        unsafe own.end_output = outputs.upperBound
+        unsafe own.x += rows.lowerBound * own.k
+        unsafe own.y += rows.lowerBound * own.n
+        unsafe own.rows = rows.count
+        unsafe kernel.entry.function(&own)
     }
 }

@@ -112,10 +112,9 @@ private struct JointJobs {
     /// Where the outputs of the next product begin, and its products with `A`.
     private(set) var y: UnsafeMutablePointer<Float>?
     private var inner: UnsafeMutablePointer<Float>?
-    private var products: [JobPieces] = []
     private var projectionsDown: [JobPieces] = []
-    /// These read what those before write.
-    private var projectionsUp: [JobPieces] = []
+    /// Each with the projections up: where a part of the outputs is in the nearest cache.
+    private var products: [FollowingPieces] = []
 
     init(
         _ x: UnsafePointer<Float>?,
@@ -133,19 +132,31 @@ private struct JointJobs {
         _ workers: WorkerPool
     ) {
         let rowCount = product.rows.rowCount
-        unsafe products.append(product.pieces(for: workers))
+        var projectionsUp: [ProjectionUp] = []
         for change in term.changes {
             precondition(change.rows.upperBound <= rowCount, "changes of \(change.rows)")
-            let (pieces, sums) = unsafe change.pieces(x, y, inner, workers)
-            unsafe projectionsDown.append(pieces)
-            unsafe projectionsUp.append(sums)
+            let (down, up) = unsafe change.projections(x, y, inner, workers)
+            unsafe projectionsDown.append(down)
+            projectionsUp.append(up)
             unsafe inner = inner?.advanced(by: change.rows.count * change.change.rank)
         }
+        let cuts = product.cuts(for: workers)
+        unsafe products.append(
+            FollowingPieces(cuts.count) { [projectionsUp] index, wait in
+                let piece = cuts[index]
+                product.multiply(piece)
+                guard !projectionsUp.isEmpty else { return }
+                wait()
+                for projection in projectionsUp {
+                    projection.add(product.outputs(of: piece), product.rows(of: piece))
+                }
+            }
+        )
         unsafe y = y?.advanced(by: rowCount * product.weight.n)
     }
 
     func run(on workers: WorkerPool) {
-        // The short pieces last: they fill the time in which the last long one ends.
-        unsafe workers.perform(stages: [products + projectionsDown, projectionsUp])
+        // What is small and waited for comes first: it is done when the first product is.
+        unsafe workers.perform(projectionsDown, then: products)
     }
 }

@@ -101,8 +101,8 @@ extension MultiplyKernel {
                         bias: options.bias,
                         accumulates: options.accumulates
                     )
-                    let pieces = product.pieces(for: workers)
-                    workers.perform(pieces.count, pieces.run)
+                    let cuts = product.cuts(for: workers)
+                    workers.perform(cuts.count) { piece, _ in product.multiply(cuts[piece]) }
                 }
             }
         }
@@ -159,8 +159,36 @@ struct PackedProduct: @unchecked Sendable {
     /// So many bytes of 4-bit codes are worth to begin a stream.
     private static let stretchByteCount = 1 << 18
 
-    /// The panels, cut for some threads.
-    func pieces(for workers: WorkerPool) -> JobPieces {
+    /// A product, cut for some threads: stretches of panels, each with some or all tiles of rows.
+    struct Cuts: Sendable {
+        fileprivate let panelCount: Int
+        fileprivate let panelsOfStretch: Int
+        fileprivate let tileCount: Int
+        fileprivate let partCount: Int
+        private var stretchCount: Int { (panelCount + panelsOfStretch - 1) / panelsOfStretch }
+
+        /// How many pieces there are.
+        var count: Int { stretchCount * partCount }
+
+        /// Panels and tiles of a piece.
+        subscript(piece: Int) -> Piece {
+            let first = piece % stretchCount * panelsOfStretch
+            let part = piece / stretchCount
+            return Piece(
+                panels: first..<min(first + panelsOfStretch, panelCount),
+                tiles: part * tileCount / partCount..<(part + 1) * tileCount / partCount
+            )
+        }
+    }
+
+    /// What is computed at once.
+    struct Piece: Sendable {
+        fileprivate let panels: Range<Int>
+        fileprivate let tiles: Range<Int>
+    }
+
+    /// Cuts the product.
+    func cuts(for workers: WorkerPool) -> Cuts {
         let tileCount = rows.tileCount
         let panelRows = PackedPanels.panelRowCount
         let panelCount = unsafe (weight.n + panelRows - 1) / panelRows
@@ -174,29 +202,39 @@ struct PackedProduct: @unchecked Sendable {
             ? min(max(stretches, threads), 4 * threads) : (panelCount - 1) / Self.panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
-        let stretchCount = (panelCount + stride - 1) / stride
-        let parts = min(tileCount, Self.rowPartCount)
-        return JobPieces(stretchCount * parts) { piece, _ in
-            let first = piece % stretchCount * stride
-            let end = min(first + stride, panelCount)
-            let part = piece / stretchCount
-            for tile in part * tileCount / parts..<(part + 1) * tileCount / parts {
-                multiply(tile, first, end)
-            }
-        }
+        return Cuts(
+            panelCount: panelCount,
+            panelsOfStretch: stride,
+            tileCount: tileCount,
+            partCount: min(tileCount, Self.rowPartCount)
+        )
     }
 
-    private func multiply(
-        _ tile: Int,
-        _ firstPanel: Int,
-        _ endPanel: Int
-    ) {
+    /// The columns of `y` that a piece writes.
+    func outputs(of piece: Piece) -> Range<Int> {
+        let width = PackedPanels.panelRowCount
+        let (first, end) = (piece.panels.lowerBound * width, piece.panels.upperBound * width)
+        return first..<min(end, unsafe weight.n)
+    }
+
+    /// The rows of `y` that a piece writes.
+    func rows(of piece: Piece) -> Range<Int> {
+        let height = rows.tileRowCount
+        return piece.tiles.lowerBound * height..<min(piece.tiles.upperBound * height, rows.rowCount)
+    }
+
+    /// Computes a piece.
+    func multiply(_ piece: Piece) {
+        for tile in piece.tiles { multiply(tile, piece.panels) }
+    }
+
+    private func multiply(_ tile: Int, _ panels: Range<Int>) {
         let firstRow = tile * rows.tileRowCount
         unsafe (bias ?? []).withUnsafeBufferPointer { biases in
             var arguments = unsafe qk_multiply_arguments(
                 weight: weight,
-                first_panel: firstPanel,
-                end_panel: endPanel,
+                first_panel: panels.lowerBound,
+                end_panel: panels.upperBound,
                 x: x?.advanced(by: tile * rows.tileByteCount),
                 rows: rows.rowCount(ofTile: tile),
                 y: y?.advanced(by: firstRow * weight.n),

@@ -45,7 +45,8 @@ extension TransformerKernel {
                         let pieces = Self.pieces(of: position..<position + rows)
                         workers.perform(pieces.count) { piece, _ in
                             for index in pieces[piece] {
-                                let row = (index - position) * width..<(index - position + 1) * width
+                                let row =
+                                    (index - position) * width..<(index - position + 1) * width
                                 let token = unsafe CachedToken(
                                     index: index,
                                     newKeys: UnsafeBufferPointer(rebasing: newKeys[row]),

@@ -37,29 +37,34 @@ private struct RowError: Error, Equatable {
         #expect(state.withLock { $0.faults } == 0)
     }
 
-    @Test(arguments: threadCounts) func stagesBeginWhenThoseBeforeAreDone(threadCount: Int) {
+    @Test(arguments: threadCounts) func followingPiecesCanWaitForTheOthers(threadCount: Int) {
         let workers = WorkerPool(threadCount: threadCount)
-        let state = Mutex((done: [0, 0, 0], faults: 0))
-        let sizes = [[3, 0, 4], [1], [20, 5]]
-        let total = [7, 1, 25]
-        let stages = sizes.enumerated().map { stage, counts in
-            counts.map { count in
-                JobPieces(count) { piece, _ in
-                    let before = state.withLock { $0.done }
-                    var sum = 0
-                    for term in 0..<5000 { sum &+= term &* piece }
-                    state.withLock { state in
-                        let complete = (0..<stage).allSatisfy { before[$0] == total[$0] }
-                        if !complete || piece >= count || sum == .min { state.faults += 1 }
-                        state.done[stage] += 1
-                    }
+        let state = Mutex((needed: 0, following: 0, faults: 0))
+        let jobs = [3, 0, 4].map { count in
+            JobPieces(count) { piece in
+                var sum = 0
+                for term in 0..<5000 { sum &+= term &* piece }
+                state.withLock { state in
+                    state.needed += 1
+                    if piece >= count || sum == .min { state.faults += 1 }
                 }
             }
         }
-        workers.perform(stages: [stages[0], [], stages[1], stages[2]])
-        #expect(state.withLock { $0.done } == total)
-        #expect(state.withLock { $0.faults } == 0)
-        workers.perform(stages: [])
+        let following = [20, 0, 5].map { count in
+            FollowingPieces(count) { piece, wait in
+                wait()
+                state.withLock { state in
+                    state.following += 1
+                    if state.needed != 7 || piece >= count { state.faults += 1 }
+                }
+            }
+        }
+        workers.perform(jobs, then: following)
+        #expect(state.withLock { $0 } == (7, 25, 0))
+        workers.perform([], then: following)
+        workers.perform(jobs, then: [])
+        #expect(state.withLock { $0.needed } == 14)
+        workers.perform([], then: [])
     }
 
     @Test(arguments: threadCounts) func throwsTheErrorOfTheLowestIndex(threadCount: Int) {
