@@ -49,9 +49,20 @@ public struct TensorView: Sendable {
     {
         try elements.read(range, into: &bytes)
     }
+
+    /// Maps the elements into memory, for tables of which few rows are read; nil where they do not lie in a
+    /// file as they are.
+    /// - Throws: `file.io` if the system refuses to map the file.
+    package func mapped() throws(CheckpointError) -> MappedElements? { try elements.mapped() }
 }
 
 /// Where the elements of one tensor come from.
 package protocol ElementSource: Sendable {
     func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError)
+    /// All elements in place; nil if they are not stored as they are read.
+    func mapped() throws(CheckpointError) -> MappedElements?
+}
+
+extension ElementSource {
+    package func mapped() throws(CheckpointError) -> MappedElements? { nil }
 }

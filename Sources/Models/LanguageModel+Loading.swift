@@ -172,7 +172,11 @@ struct ModelLoader {
             default: nil
             }
         if let quantization { return try quantized(view, using: quantization, arena) }
-        if let weight = try DenseWeight(reading: view) { return weight }
+        // A head that is tied to the table multiplies with it, unless it is a quantized copy.
+        let isTable =
+            module.kind == .embedding
+            && (!config.tiesWordEmbeddings || options.headQuantization != nil)
+        if let weight = try DenseWeight(reading: view, isTable: isTable) { return weight }
         return DenseWeight(try Matrix(name, in: checkpoint), as: floatType(of: view))
     }
 

@@ -68,6 +68,21 @@ import Testing
         }
     }
 
+    @Test func tablesThatAreOnlyLookedUpStayInTheirFile() throws {
+        func isMapped(
+            _ url: URL,
+            _ options: LanguageModel.LoadingOptions = .init()
+        ) throws -> Bool {
+            let model = try LanguageModel(at: url.path, options: options)
+            return try #require(model.embedding as? Embedding).weight.isMapped
+        }
+        #expect(try isMapped(Golden.url("tiny_llama/nf4")))
+        #expect(try isMapped(Golden.url("tiny_llama/int8")))
+        // A head that is tied to the table multiplies with it.
+        #expect(try !isMapped(Repository.model))
+        #expect(try isMapped(Repository.model, .init(headQuantization: .nf4)))
+    }
+
     @Test func quantizingWhileLoadingIsConverting() throws {
         let (model, tokens) = try Self.model("llama")
         let path = try Golden.url("models/llama").path

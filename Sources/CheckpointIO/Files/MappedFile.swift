@@ -4,25 +4,19 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// A file whose bytes are mapped into memory, for reading a model that runs.
+/// A file whose bytes are mapped into memory: what is not read takes none.
 ///
 /// A file that is cut while it is mapped kills the process with SIGBUS, so whatever writes files
 /// reads its inputs through `InputFile`.
 @safe
-public final class MappedFile: ByteSource, @unchecked Sendable {
+final class MappedFile: @unchecked Sendable {
     // Sendable: the mapping is read-only, and lives from init to deinit.
-    /// The last component of the path.
-    public let fileName: String
-    /// The length when it was opened.
-    public let byteCount: Int
     private let mapping: UnsafeRawBufferPointer
 
-    /// Maps the file at a path that the user gave.
-    /// - Throws: as `InputFile.init(at:)`; `file.io` if the system refuses to map it.
-    public init(at path: String) throws(CheckpointError) {
-        let file = try InputFile(at: path)
-        fileName = file.fileName
-        byteCount = file.byteCount
+    /// Maps a file that is open; the mapping outlives it.
+    /// - Throws: `file.io` if the system refuses to map it.
+    init(_ file: InputFile) throws(CheckpointError) {
+        let byteCount = file.byteCount
         guard byteCount > 0 else {
             unsafe mapping = UnsafeRawBufferPointer(start: nil, count: 0)
             return
@@ -31,7 +25,7 @@ public final class MappedFile: ByteSource, @unchecked Sendable {
             throw CheckpointError(
                 .fileIo,
                 "cannot be mapped: \(CheckpointError.systemMessage(errno))",
-                file: fileName,
+                file: file.fileName,
                 systemError: errno
             )
         }
@@ -40,34 +34,40 @@ public final class MappedFile: ByteSource, @unchecked Sendable {
 
     deinit {
         if let address = unsafe mapping.baseAddress {
-            unsafe munmap(UnsafeMutableRawPointer(mutating: address), byteCount)
+            unsafe munmap(UnsafeMutableRawPointer(mutating: address), mapping.count)
         }
     }
 
     /// Calls `body` with the bytes of a range, in place.
     /// - Precondition: the range lies within the file.
-    public func withBytes<Result, Failure: Error>(
+    func withBytes<Result, Failure: Error>(
         in range: Range<Int>,
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         precondition(
-            range.lowerBound >= 0 && range.upperBound <= byteCount,
-            "bytes \(range) of a file of \(byteCount)"
+            unsafe range.lowerBound >= 0 && range.upperBound <= mapping.count,
+            "bytes \(range) of a file that ends before"
         )
         return try unsafe body(
             RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: mapping[range]))
         )
     }
+}
 
-    /// Fills `bytes` from the byte at `offset` on.
-    public func read(at offset: Int, into bytes: inout MutableRawSpan) throws(CheckpointError) {
-        let range = offset..<offset + bytes.byteCount
-        precondition(
-            range.lowerBound >= 0 && range.upperBound <= byteCount,
-            "bytes \(range) of a file of \(byteCount)"
-        )
-        unsafe bytes.withUnsafeMutableBytes { target in
-            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: mapping[range]))
-        }
+/// The elements of a tensor where they lie in their file, mapped into memory.
+package struct MappedElements: Sendable {
+    private let file: MappedFile
+    private let range: Range<Int>
+
+    init(_ file: MappedFile, _ range: Range<Int>) {
+        self.file = file
+        self.range = range
+    }
+
+    /// Calls `body` with the bytes of all elements; they begin anywhere.
+    package func withBytes<Result, Failure: Error>(
+        _ body: (RawSpan) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try file.withBytes(in: range, body)
     }
 }

@@ -67,4 +67,10 @@ private struct StoredElements: ElementSource {
         )
         try source.read(at: byteOffset + firstBit / 8, into: &bytes)
     }
+
+    func mapped() throws(CheckpointError) -> MappedElements? {
+        guard let file = source as? InputFile else { return nil }
+        let byteCount = elementCount * bitCount / 8
+        return MappedElements(try MappedFile(file), byteOffset..<byteOffset + byteCount)
+    }
 }

@@ -20,7 +20,20 @@ public final class DenseWeight: LinearWeight {
     public let isTransposed: Bool
     /// In float32 as they are, else as the bytes of their type.
     private let elements: [Float]
-    private let narrowElements: AlignedBuffer
+    private let narrowElements: NarrowElements
+
+    /// Elements of two bytes, in memory of their own or in the file they come from.
+    private enum NarrowElements: ~Copyable, Sendable {
+        case owned(AlignedBuffer)
+        case mapped(MappedElements)
+
+        borrowing func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
+            switch self {
+            case .owned(let buffer): buffer.withBytes(body)
+            case .mapped(let elements): elements.withBytes(body)
+            }
+        }
+    }
 
     /// Makes a weight of a matrix as files hold it, `[N, K]` or transposed.
     /// - Parameters:
@@ -34,7 +47,7 @@ public final class DenseWeight: LinearWeight {
         self.isTransposed = isTransposed
         guard dtype != .float32 else {
             elements = stored.elements
-            narrowElements = Self.buffer(0)
+            narrowElements = .owned(Self.buffer(0))
             return
         }
         elements = []
@@ -49,13 +62,18 @@ public final class DenseWeight: LinearWeight {
                 )
             }
         }
-        narrowElements = bytes
+        narrowElements = .owned(bytes)
     }
 
     /// Reads a matrix of 16-bit floats as it is stored, without a wider copy on the way; nil for others.
-    /// - Parameter view: `[N, K]` in bfloat16 or float16.
+    ///
+    /// What products read lies in large pages, which they read a quarter faster than a mapped file. A table
+    /// of which few rows are read stays in its file.
+    /// - Parameters:
+    ///   - view: `[N, K]` in bfloat16 or float16.
+    ///   - isTable: whether single rows are all that is read.
     /// - Throws: what reading throws.
-    init?(reading view: TensorView) throws(CheckpointError) {
+    init?(reading view: TensorView, isTable: Bool = false) throws(CheckpointError) {
         let shape = view.description.shape
         guard view.isPlain, shape.count == 2, let dtype = FloatDType(view.description.dtype),
             dtype != .float32
@@ -65,11 +83,23 @@ public final class DenseWeight: LinearWeight {
         self.dtype = dtype
         isTransposed = false
         elements = []
+        if isTable, let mapped = try view.mapped() {
+            narrowElements = .mapped(mapped)
+            return
+        }
         var bytes = Self.buffer(view.description.elementCount * dtype.byteCount)
         try bytes.withMutableBytes { (bytes) throws(CheckpointError) in
             try view.read(0..<view.description.elementCount, into: &bytes)
         }
-        narrowElements = bytes
+        narrowElements = .owned(bytes)
+    }
+
+    /// Whether the elements stay in the file they come from.
+    package var isMapped: Bool {
+        switch narrowElements {
+        case .owned: false
+        case .mapped: true
+        }
     }
 
     /// Memory for elements; without any the process ends, as with an array.
