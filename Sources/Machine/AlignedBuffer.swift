@@ -11,7 +11,8 @@ internal import Darwin
 /// A Swift array ends the process when the system refuses it memory; this throws instead. It has
 /// one owner, so whoever writes has it alone, and it can be handed to another thread.
 ///
-/// `@safe`: the address never leaves it except as a span inside a closure, and dies with it.
+/// `@safe`: the address dies with it, and never leaves it except as a span inside a closure, or to whoever
+/// says `unsafe`.
 /// `@unchecked Sendable`: a noncopyable value that owns what it points to; the language's
 /// exclusivity rules are all that is needed.
 @safe
@@ -81,6 +82,9 @@ public struct AlignedBuffer: ~Copyable, @unchecked Sendable {
         if slab == nil { unsafe free(base) }
         budget?.release(byteCount)
     }
+
+    /// Where the bytes are, while the buffer lives.
+    @unsafe package var address: UnsafeRawPointer { unsafe UnsafeRawPointer(base) }
 
     /// Calls `body` with the bytes.
     @inlinable

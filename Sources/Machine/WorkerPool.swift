@@ -106,15 +106,15 @@ public final class WorkerPool: Sendable {
     @usableFromInline
     func run(_ width: Int, _ body: (_ worker: Int) -> Void) {
         let isDone = withoutActuallyEscaping(body) { body in
-            var call = body
+            var call = SharedCall(body: body)
             return unsafe withUnsafeMutablePointer(to: &call) { call in
                 guard let workers = unsafe workers else { return false }
                 return unsafe cs_workers_run(
                     workers,
                     Int32(width),
                     { context, worker in
-                        unsafe context?.assumingMemoryBound(to: ((Int) -> Void).self)
-                            .pointee(Int(worker))
+                        unsafe context?.assumingMemoryBound(to: SharedCall.self)
+                            .pointee.perform(Int(worker))
                     },
                     call
                 ) != 0
@@ -122,4 +122,15 @@ public final class WorkerPool: Sendable {
         }
         if !isDone { body(0) }
     }
+}
+
+/// What all threads of a job call.
+///
+/// Not copyable, and borrowed by a function of its own: a copy would count references, and the threads take
+/// that count from each other.
+private struct SharedCall: ~Copyable {
+    let body: (Int) -> Void
+
+    @inline(never)
+    borrowing func perform(_ worker: Int) { body(worker) }
 }

@@ -16,8 +16,8 @@ public final class LowRankChange: Sendable {
     private let a: AlignedBuffer
     /// `B`, `[r, N]`.
     private let b: AlignedBuffer
-    /// Added to every row; `N` numbers, or none.
-    private let bias: [Float]?
+    /// Added to every row: `N` numbers, or none.
+    private let bias: AlignedBuffer
 
     /// Rounds factors.
     /// - Parameters:
@@ -42,23 +42,27 @@ public final class LowRankChange: Sendable {
         self.rank = rank
         inputCount = a.count / rank
         outputCount = b.count / rank
-        self.a = try Self.rounded(a, arena)
-        self.b = try Self.rounded(b, arena)
-        self.bias = bias
+        self.a = try Self.stored(a, as: .bfloat16, arena)
+        self.b = try Self.stored(b, as: .bfloat16, arena)
+        self.bias = try Self.stored(bias ?? [], as: .float32, arena)
     }
 
-    private static func rounded(
+    private static func stored(
         _ numbers: [Float],
+        as element: FloatElement,
         _ arena: MemoryArena
     ) throws(AllocationError) -> AlignedBuffer {
-        var buffer = try AlignedBuffer(byteCount: 2 * numbers.count, in: arena)
+        var buffer = try AlignedBuffer(
+            byteCount: element.byteCount * numbers.count,
+            in: arena
+        )
         numbers.withFloatBytes { numbers in
             buffer.withMutableBytes {
                 _ = ConvertFloatKernel.selected.convert(
                     numbers,
                     as: .float32,
                     into: &$0,
-                    as: .bfloat16
+                    as: element
                 )
             }
         }
@@ -70,108 +74,60 @@ public final class LowRankChange: Sendable {
         panels.rowCount == outputCount && panels.columnCount == inputCount
     }
 
-    /// A product with `A`, or one with `B` that is added to what is there; it gets its weight with each piece.
-    @unsafe
-    private func product(
-        _ outputCount: Int,
-        _ innerCount: Int,
-        _ x: UnsafePointer<Float>?,
-        _ rowCount: Int,
-        _ y: UnsafeMutablePointer<Float>?,
-        isTransposed: Bool
-    ) -> DenseProduct {
-        let arguments = unsafe qk_multiply_dense_arguments(
-            w: nil,
-            type: FloatElement.bfloat16.cType,
-            n: outputCount,
-            k: innerCount,
-            x: x,
-            rows: rowCount,
-            y: y,
-            bias: nil,
-            accumulates: isTransposed ? 1 : 0,
-            first_output: 0,
-            end_output: outputCount
-        )
-        return unsafe DenseProduct(isTransposed ? .selectedTransposed : .selected, arguments)
-    }
-
-    /// The pieces of `x · Aᵀ`.
+    /// `inner = x · Aᵀ`.
     @unsafe
     fileprivate func projectionDown(
         _ x: UnsafePointer<Float>?,
         _ rowCount: Int,
-        into inner: UnsafeMutablePointer<Float>?,
-        _ workers: WorkerPool
-    ) -> JobPieces {
-        let product = unsafe product(rank, inputCount, x, rowCount, inner, isTransposed: false)
-        return unsafe product.pieces(for: workers) { [self] run in
-            a.withBytes { a in unsafe a.withUnsafeBytes { unsafe run($0.baseAddress, nil) } }
-        }
+        into inner: UnsafeMutablePointer<Float>?
+    ) -> DenseProduct {
+        unsafe product(a, rank, inputCount, x, rowCount, inner, nil, .selected)
     }
 
     /// `y += inner · B` (+ bias).
     @unsafe
     fileprivate func projectionUp(
         _ inner: UnsafePointer<Float>?,
-        _ rows: Range<Int>,
+        _ rowCount: Int,
         to y: UnsafeMutablePointer<Float>?
-    ) -> ProjectionUp {
-        ProjectionUp(
-            change: self,
-            product: unsafe product(
-                outputCount,
-                rank,
-                inner,
-                rows.count,
-                y,
-                isTransposed: true
-            ),
-            rows: rows
+    ) -> DenseProduct {
+        unsafe product(
+            b,
+            outputCount,
+            rank,
+            inner,
+            rowCount,
+            y,
+            bias.byteCount == 0 ? nil : bias.address.assumingMemoryBound(to: Float.self),
+            .selectedTransposed
         )
     }
 
-    /// Calls `body` with `B` and the bias.
-    fileprivate func withOperandsUp(
-        _ body: (UnsafeRawPointer?, UnsafePointer<Float>?) -> Void
-    ) {
-        b.withBytes { b in
-            unsafe b.withUnsafeBytes { b in
-                guard let bias else { return unsafe body(b.baseAddress, nil) }
-                unsafe bias.withUnsafeBufferPointer {
-                    unsafe body(b.baseAddress, $0.baseAddress)
-                }
-            }
-        }
-    }
-}
-
-/// The second half of a change's product, `y += inner · B` (+ bias), of which any part can be computed; lives
-/// no longer than the call that makes it.
-struct ProjectionUp: Sendable {
-    fileprivate let change: LowRankChange
-    fileprivate let product: DenseProduct
-    /// Those that see the change, counted over all of `y`.
-    fileprivate let rows: Range<Int>
-
-    /// Adds to some outputs of those among some rows that see the change.
-    func add(_ outputs: Range<Int>, _ some: Range<Int>) {
-        let own = some.clamped(to: rows)
-        guard !own.isEmpty else { return }
-        let start = rows.lowerBound
-        unsafe change.withOperandsUp { b, bias in
-            unsafe product.multiply(
-                outputs,
-                own.lowerBound - start..<own.upperBound - start,
-                with: b,
-                bias
-            )
-        }
-    }
-
-    /// All of it, cut for some threads.
-    fileprivate func pieces(for workers: WorkerPool) -> JobPieces {
-        unsafe product.pieces(for: workers) { run in unsafe change.withOperandsUp(run) }
+    @unsafe
+    private func product(
+        _ factor: borrowing AlignedBuffer,
+        _ outputCount: Int,
+        _ innerCount: Int,
+        _ x: UnsafePointer<Float>?,
+        _ rowCount: Int,
+        _ y: UnsafeMutablePointer<Float>?,
+        _ bias: UnsafePointer<Float>?,
+        _ kernel: MultiplyDenseKernel
+    ) -> DenseProduct {
+        let arguments = unsafe qk_multiply_dense_arguments(
+            w: factor.address,
+            type: FloatElement.bfloat16.cType,
+            n: outputCount,
+            k: innerCount,
+            x: x,
+            rows: rowCount,
+            y: y,
+            bias: bias,
+            accumulates: kernel.isTransposed ? 1 : 0,
+            first_output: 0,
+            end_output: outputCount
+        )
+        return unsafe DenseProduct(kernel, arguments)
     }
 }
 
@@ -213,42 +169,39 @@ public struct RowChange: Sendable {
                     let (down, up) = unsafe projections(
                         x.baseAddress,
                         y.baseAddress,
-                        inner.baseAddress,
-                        workers
+                        inner.baseAddress
                     )
-                    workers.perform(down.count) { piece, _ in down.run(piece) }
-                    let sums = up.pieces(for: workers)
-                    workers.perform(sums.count) { piece, _ in sums.run(piece) }
+                    for half in [down, up] {
+                        let cuts = half.cuts(for: workers)
+                        workers.perform(cuts.count) { piece, _ in half.multiply(cuts[piece]) }
+                    }
                 }
             }
         }
     }
 
-    /// The pieces of `x · Aᵀ`, and what then adds its product with `B` to outputs.
+    /// `x · Aᵀ`, and what then adds its product with `B` to outputs; they live no longer than the change.
     ///
     /// - Parameters:
     ///   - x: all rows of the activations.
     ///   - y: all rows of the outputs.
     ///   - inner: receives the products with `A`, of the change's own rows.
-    ///   - workers: the threads.
-    /// - Returns: both; the second read what the first write.
+    /// - Returns: both; the second reads what the first writes. Their rows are the change's own.
     @unsafe
     func projections(
         _ x: UnsafePointer<Float>?,
         _ y: UnsafeMutablePointer<Float>?,
-        _ inner: UnsafeMutablePointer<Float>?,
-        _ workers: WorkerPool
-    ) -> (down: JobPieces, up: ProjectionUp) {
+        _ inner: UnsafeMutablePointer<Float>?
+    ) -> (down: DenseProduct, up: DenseProduct) {
         unsafe (
             change.projectionDown(
                 x?.advanced(by: rows.lowerBound * change.inputCount),
                 rows.count,
-                into: inner,
-                workers
+                into: inner
             ),
             change.projectionUp(
                 inner,
-                rows,
+                rows.count,
                 to: y?.advanced(by: rows.lowerBound * change.outputCount)
             )
         )

@@ -71,8 +71,9 @@ package struct MultiplyDenseKernel: KernelEntry {
                             first_output: 0,
                             end_output: outputs
                         )
-                        let pieces = unsafe DenseProduct(self, arguments).pieces(for: workers)
-                        workers.perform(pieces.count) { piece, _ in pieces.run(piece) }
+                        let product = unsafe DenseProduct(self, arguments)
+                        let cuts = product.cuts(for: workers)
+                        workers.perform(cuts.count) { piece, _ in product.multiply(cuts[piece]) }
                     }
                 }
             }
@@ -80,73 +81,63 @@ package struct MultiplyDenseKernel: KernelEntry {
     }
 }
 
-/// A product whose outputs are computed on several threads.
+/// A product of which any part can be computed.
 ///
-/// `@unchecked Sendable`: every piece writes its own columns of the output, and all else is read; it
-/// lives no longer than the call that makes it.
+/// `@unchecked Sendable`: threads write outputs of their own, and all else is read; it lives no longer than
+/// the call that makes it.
 @safe
 struct DenseProduct: @unchecked Sendable {
-    private let kernel: MultiplyDenseKernel
+    private let function: (@convention(c) (UnsafePointer<qk_multiply_dense_arguments>?) -> Void)?
     private let arguments: qk_multiply_dense_arguments
+    /// Outputs that a kernel computes together.
+    private let tileWidth: Int
 
     /// Multiplications that are worth a piece: those with one row wait for memory.
     private static let leastWork = 1 << 15
     private static let leastWorkOfOneRow = 1 << 12
 
     init(_ kernel: MultiplyDenseKernel, _ arguments: qk_multiply_dense_arguments) {
-        self.kernel = kernel
+        unsafe function = kernel.entry.function
         unsafe self.arguments = arguments
+        tileWidth = kernel.isTransposed ? 64 : 8
     }
 
     /// The outputs, cut for some threads.
-    /// - Parameters:
-    ///   - workers: the threads.
-    ///   - withOperands: where the arguments have none, calls what it receives with weight and bias.
-    /// - Returns: the pieces.
-    func pieces(
-        for workers: WorkerPool,
-        withOperands:
-            (
-                @Sendable (_ run: (UnsafeRawPointer?, UnsafePointer<Float>?) -> Void) -> Void
-            )? = nil
-    ) -> JobPieces {
-        let (outputs, rows, inner) = unsafe (arguments.n, arguments.rows, arguments.k)
-        let work = outputs * rows * inner
-        let least = rows == 1 ? Self.leastWorkOfOneRow : Self.leastWork
-        // Pieces in whole tiles of the kernels.
-        let pieces = min(4 * workers.threadCount, max(work / least, 1))
-        let columns = kernel.isTransposed ? 64 : 8
-        let stride = max((outputs / pieces + columns - 1) / columns * columns, columns)
-        return JobPieces((outputs + stride - 1) / stride) { piece in
-            let own = piece * stride..<min((piece + 1) * stride, outputs)
-            guard let withOperands = unsafe withOperands else { return multiply(own, 0..<rows) }
-            unsafe withOperands { weight, bias in
-                unsafe multiply(own, 0..<rows, with: weight, bias)
-            }
+    struct Cuts: Sendable {
+        fileprivate let outputCount: Int
+        fileprivate let stride: Int
+
+        /// How many pieces there are.
+        var count: Int { (outputCount + stride - 1) / stride }
+
+        /// The outputs of a piece.
+        subscript(piece: Int) -> Range<Int> {
+            piece * stride..<min((piece + 1) * stride, outputCount)
         }
     }
 
-    /// Computes some outputs of some rows.
-    private func multiply(_ outputs: Range<Int>, _ rows: Range<Int>) {
-        unsafe multiply(outputs, rows, with: arguments.w, arguments.bias)
+    /// Cuts the outputs.
+    func cuts(for workers: WorkerPool) -> Cuts {
+        let (outputs, rows, inner) = unsafe (arguments.n, arguments.rows, arguments.k)
+        let least = rows == 1 ? Self.leastWorkOfOneRow : Self.leastWork
+        let pieces = min(4 * workers.threadCount, max(outputs * rows * inner / least, 1))
+        let tiles = max((outputs / pieces + tileWidth - 1) / tileWidth, 1)
+        return Cuts(outputCount: outputs, stride: tiles * tileWidth)
     }
 
-    /// Computes some outputs of some rows with a weight and a bias, or none.
-    @unsafe
-    func multiply(
-        _ outputs: Range<Int>,
-        _ rows: Range<Int>,
-        with weight: UnsafeRawPointer?,
-        _ bias: UnsafePointer<Float>?
-    ) {
+    /// Computes some outputs of all rows.
+    func multiply(_ outputs: Range<Int>) {
+        unsafe multiply(outputs, 0..<arguments.rows)
+    }
+
+    /// Computes some outputs of some rows.
+    func multiply(_ outputs: Range<Int>, _ rows: Range<Int>) {
         var own = unsafe arguments
-        unsafe own.w = weight
-        unsafe own.bias = bias
         unsafe own.first_output = outputs.lowerBound
         unsafe own.end_output = outputs.upperBound
         unsafe own.x += rows.lowerBound * own.k
         unsafe own.y += rows.lowerBound * own.n
         unsafe own.rows = rows.count
-        unsafe kernel.entry.function(&own)
+        unsafe function?(&own)
     }
 }

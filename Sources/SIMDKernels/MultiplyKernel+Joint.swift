@@ -105,16 +105,58 @@ extension MultiplyKernel {
     }
 }
 
-/// The pieces of products that are computed together; lives no longer than the call that makes it.
+/// Products that are computed together; lives no longer than the call that makes it.
 @unsafe
 private struct JointJobs {
+    /// A product with a weight, and its changes.
+    struct Product {
+        let product: PackedProduct
+        let cuts: PackedProduct.Cuts
+        /// Those of its changes.
+        let projectionsUp: Range<Int>
+
+        /// Computes a piece; the projections up follow while its outputs are in the nearest cache.
+        func perform(
+            _ index: Int,
+            _ projections: UnsafeBufferPointer<ProjectionUp>,
+            _ wait: () -> Void
+        ) {
+            let piece = cuts[index]
+            product.multiply(piece)
+            guard !projectionsUp.isEmpty else { return }
+            wait()
+            let (outputs, rows) = (product.outputs(of: piece), product.rows(of: piece))
+            for index in projectionsUp { unsafe projections[index].add(outputs, rows) }
+        }
+    }
+
+    /// `inner = x · Aᵀ` of a change.
+    struct ProjectionDown {
+        let product: DenseProduct
+        let cuts: DenseProduct.Cuts
+    }
+
+    /// `y += inner · B` of a change.
+    struct ProjectionUp {
+        let product: DenseProduct
+        /// Those that see the change, counted over all of `y`.
+        let changed: Range<Int>
+
+        func add(_ outputs: Range<Int>, _ rows: Range<Int>) {
+            let own = rows.clamped(to: changed)
+            guard !own.isEmpty else { return }
+            let start = changed.lowerBound
+            product.multiply(outputs, own.lowerBound - start..<own.upperBound - start)
+        }
+    }
+
     private let x: UnsafePointer<Float>?
     /// Where the outputs of the next product begin, and its products with `A`.
     private(set) var y: UnsafeMutablePointer<Float>?
     private var inner: UnsafeMutablePointer<Float>?
-    private var projectionsDown: [JobPieces] = []
-    /// Each with the projections up: where a part of the outputs is in the nearest cache.
-    private var products: [FollowingPieces] = []
+    private var products: [Product] = []
+    private var projectionsDown: [ProjectionDown] = []
+    private var projectionsUp: [ProjectionUp] = []
 
     init(
         _ x: UnsafePointer<Float>?,
@@ -126,37 +168,62 @@ private struct JointJobs {
         unsafe self.inner = inner
     }
 
-    mutating func add(
-        _ term: ProductTerm,
-        _ product: PackedProduct,
-        _ workers: WorkerPool
-    ) {
+    mutating func add(_ term: ProductTerm, _ product: PackedProduct, _ workers: WorkerPool) {
         let rowCount = product.rows.rowCount
-        var projectionsUp: [ProjectionUp] = []
+        let first = unsafe projectionsUp.count
         for change in term.changes {
             precondition(change.rows.upperBound <= rowCount, "changes of \(change.rows)")
-            let (down, up) = unsafe change.projections(x, y, inner, workers)
-            unsafe projectionsDown.append(down)
-            projectionsUp.append(up)
+            let (down, up) = unsafe change.projections(x, y, inner)
+            unsafe projectionsDown.append(
+                ProjectionDown(product: down, cuts: down.cuts(for: workers))
+            )
+            unsafe projectionsUp.append(ProjectionUp(product: up, changed: change.rows))
             unsafe inner = inner?.advanced(by: change.rows.count * change.change.rank)
         }
-        let cuts = product.cuts(for: workers)
         unsafe products.append(
-            FollowingPieces(cuts.count) { [projectionsUp] index, wait in
-                let piece = cuts[index]
-                product.multiply(piece)
-                guard !projectionsUp.isEmpty else { return }
-                wait()
-                for projection in projectionsUp {
-                    projection.add(product.outputs(of: piece), product.rows(of: piece))
-                }
-            }
+            Product(
+                product: product,
+                cuts: product.cuts(for: workers),
+                projectionsUp: first..<projectionsUp.count
+            )
         )
         unsafe y = y?.advanced(by: rowCount * product.weight.n)
     }
 
+    /// Computes everything.
+    ///
+    /// What is small and waited for comes first: it is done when the first product is.
     func run(on workers: WorkerPool) {
-        // What is small and waited for comes first: it is done when the first product is.
-        unsafe workers.perform(projectionsDown, then: products)
+        // Elements are used in place: references that threads count together would be taken from one
+        // another's cache.
+        unsafe products.withUnsafeBufferPointer { products in
+            unsafe projectionsDown.withUnsafeBufferPointer { downs in
+                unsafe projectionsUp.withUnsafeBufferPointer { ups in
+                    nonisolated(unsafe) let (products, downs, ups) = unsafe (products, downs, ups)
+                    workers.perform(
+                        unsafe downs.reduce(0) { $0 + $1.cuts.count },
+                        { index in
+                            var index = index
+                            var job = 0
+                            while unsafe index >= downs[job].cuts.count {
+                                unsafe index -= downs[job].cuts.count
+                                job += 1
+                            }
+                            unsafe downs[job].product.multiply(downs[job].cuts[index])
+                        },
+                        then: unsafe products.reduce(0) { $0 + $1.cuts.count },
+                        { index, wait in
+                            var index = index
+                            var job = 0
+                            while unsafe index >= products[job].cuts.count {
+                                unsafe index -= products[job].cuts.count
+                                job += 1
+                            }
+                            unsafe products[job].perform(index, ups, wait)
+                        }
+                    )
+                }
+            }
+        }
     }
 }

@@ -40,31 +40,34 @@ private struct RowError: Error, Equatable {
     @Test(arguments: threadCounts) func followingPiecesCanWaitForTheOthers(threadCount: Int) {
         let workers = WorkerPool(threadCount: threadCount)
         let state = Mutex((needed: 0, following: 0, faults: 0))
-        let jobs = [3, 0, 4].map { count in
-            JobPieces(count) { piece in
-                var sum = 0
-                for term in 0..<5000 { sum &+= term &* piece }
-                state.withLock { state in
-                    state.needed += 1
-                    if piece >= count || sum == .min { state.faults += 1 }
+        func perform(_ neededCount: Int, _ followingCount: Int) {
+            workers.perform(
+                neededCount,
+                { piece in
+                    var sum = 0
+                    for term in 0..<5000 { sum &+= term &* piece }
+                    state.withLock { state in
+                        state.needed += 1
+                        if piece >= neededCount || sum == .min { state.faults += 1 }
+                    }
+                },
+                then: followingCount,
+                { piece, wait in
+                    wait()
+                    state.withLock { state in
+                        state.following += 1
+                        let isEarly = state.needed < neededCount
+                        if isEarly || piece >= followingCount { state.faults += 1 }
+                    }
                 }
-            }
+            )
         }
-        let following = [20, 0, 5].map { count in
-            FollowingPieces(count) { piece, wait in
-                wait()
-                state.withLock { state in
-                    state.following += 1
-                    if state.needed != 7 || piece >= count { state.faults += 1 }
-                }
-            }
-        }
-        workers.perform(jobs, then: following)
+        perform(7, 25)
         #expect(state.withLock { $0 } == (7, 25, 0))
-        workers.perform([], then: following)
-        workers.perform(jobs, then: [])
-        #expect(state.withLock { $0.needed } == 14)
-        workers.perform([], then: [])
+        perform(0, 3)
+        perform(2, 0)
+        perform(0, 0)
+        #expect(state.withLock { $0 } == (9, 28, 0))
     }
 
     @Test(arguments: threadCounts) func throwsTheErrorOfTheLowestIndex(threadCount: Int) {
