@@ -11,6 +11,10 @@ struct LayerBench {
     private let way: LayerBenchmark.Way
     /// As many as exceed the caches, used in turn, where one row reads the weight from memory.
     private var layers: [LoRALinear] = []
+    /// The same as a model runs them; none where they are trained.
+    private var running: [any LinearLayer] = []
+    /// For each row of activations its sample.
+    private let samples: [Int]
     private var turn = 0
     private var workspace: LayerBuffers
     private let x: [Float]
@@ -28,6 +32,8 @@ struct LayerBench {
         workspace = try LayerBuffers()
         let weight = try random(task.outputs, task.inputs).quantized(using: .nf4)
         let names = ["a", "b", "c", "d"].prefix(way == .mixed ? 4 : way == .bare ? 0 : 1)
+        samples = (0..<task.rows).map { $0 * Self.adapterOfSample.count / task.rows }
+        let arena = MemoryArena(expecting: 64 << 20)
         let copies = task.rows == 1 ? max(1, (64 << 20) / (task.outputs * task.inputs / 2)) : 1
         for _ in 0..<copies {
             var layer = LoRALinear(Linear(try PreparedWeight(weight)))
@@ -46,6 +52,7 @@ struct LayerBench {
             }
             layer.activate(way == .mixed ? [] : Array(names))
             layers.append(layer)
+            if !task.goesBack { running.append(try Self.running(layer, way, arena)) }
         }
         x = random(task.rows, task.inputs).elements
         y = [Float](repeating: 0, count: task.rows * task.outputs)
@@ -53,40 +60,55 @@ struct LayerBench {
         gradients = task.goesBack ? layers[0].adapters.mapValues { LoRAGradients(of: $0) } : [:]
     }
 
+    /// The adapters of a mixed batch.
+    private static let adapterOfSample: [String?] = ["a", "b", "c", "d", "a", "b", "c", "d"]
+
+    private static func running(
+        _ layer: LoRALinear,
+        _ way: LayerBenchmark.Way,
+        _ arena: MemoryArena
+    ) throws -> any LinearLayer {
+        switch way {
+        case .bare: layer.base
+        case .lora, .dora: try AdaptedLinear(layer, in: arena)
+        case .mixed:
+            try MixedLinear(
+                shared: layer,
+                separate: [:],
+                adapterOfSample: adapterOfSample,
+                in: arena
+            )
+        }
+    }
+
     mutating func run(mode: ComputeMode, on workers: WorkerPool) throws {
         turn = (turn + 1) % layers.count
-        if task.goesBack {
-            // What a step of training does: norms of the merged rows are not those of the step before.
-            for name in layers[turn].activeNames {
-                layers[turn].updateAdapter(name) { $0.b[0, 0] += 1e-3 }
+        guard task.goesBack else {
+            let pass = LayerPass(mode: mode, on: workers, samples: samples)
+            try x.withFloatSpan { x in
+                try y.withMutableFloatSpan { y in
+                    try pass.forward([running[turn]], x, into: &y, &workspace.layer)
+                }
             }
-            layers[turn].activate(way == .bare ? [] : ["a"])
+            return
         }
+        // What a step of training does: norms of the merged rows are not those of the step before.
+        for name in layers[turn].activeNames {
+            layers[turn].updateAdapter(name) { $0.b[0, 0] += 1e-3 }
+        }
+        layers[turn].activate(way == .bare ? [] : ["a"])
         let layer = layers[turn]
         try x.withFloatSpan { x in
             try y.withMutableFloatSpan { y in
-                if way == .mixed {
-                    let names: [String?] = ["a", "b", "c", "d", "a", "b", "c", "d"]
-                    try layer.forward(
-                        x,
-                        into: &y,
-                        adapterOfSample: names,
-                        mode: mode,
-                        workspace: &workspace.layer,
-                        on: workers
-                    )
-                } else {
-                    try layer.forward(
-                        x,
-                        into: &y,
-                        mode: mode,
-                        saved: &workspace.saved,
-                        workspace: &workspace.layer,
-                        on: workers
-                    )
-                }
+                try layer.forward(
+                    x,
+                    into: &y,
+                    mode: mode,
+                    saved: &workspace.saved,
+                    workspace: &workspace.layer,
+                    on: workers
+                )
             }
-            guard task.goesBack else { return }
             try y.withFloatSpan { y in
                 try dx.withMutableFloatSpan { dx in
                     try layer.backward(
@@ -113,7 +135,8 @@ struct LayerBench {
             $0 + $1.a.elements.count + $1.b.elements.count + ($1.magnitude?.count ?? 0)
         }
         let weight = task.outputs * task.inputs * 9 / 16
-        return 4 * activations + 4 * factors * (task.goesBack ? 2 : 1) + weight
+        // Trained ones have gradients; a model keeps factors in bfloat16 beside those of float32.
+        return 4 * activations + factors * (task.goesBack ? 8 : 6) + weight
             + workspace.layer.byteCount
     }
 }

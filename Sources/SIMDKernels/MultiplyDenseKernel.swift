@@ -95,6 +95,9 @@ struct DenseProduct: @unchecked Sendable {
     /// Multiplications that are worth a piece: those with one row wait for memory.
     private static let leastWork = 1 << 15
     private static let leastWorkOfOneRow = 1 << 12
+    /// A weight of so many elements stays in the cache while many rows pass over it.
+    private static let cachedWeight = 1 << 17
+    private static let manyRows = 64
 
     init(_ kernel: MultiplyDenseKernel, _ arguments: qk_multiply_dense_arguments) {
         unsafe function = kernel.entry.function
@@ -102,33 +105,53 @@ struct DenseProduct: @unchecked Sendable {
         tileWidth = kernel.isTransposed ? 64 : 8
     }
 
-    /// The outputs, cut for some threads.
+    /// A product, cut for some threads: by outputs, or by rows if there are many for a small weight.
     struct Cuts: Sendable {
         fileprivate let outputCount: Int
-        fileprivate let stride: Int
+        fileprivate let rowCount: Int
+        fileprivate let outputsOfPiece: Int
+        /// 1 unless rows are cut.
+        fileprivate let rowPartCount: Int
 
         /// How many pieces there are.
-        var count: Int { (outputCount + stride - 1) / stride }
+        var count: Int { (outputCount + outputsOfPiece - 1) / outputsOfPiece * rowPartCount }
 
-        /// The outputs of a piece.
-        subscript(piece: Int) -> Range<Int> {
-            piece * stride..<min((piece + 1) * stride, outputCount)
+        /// Outputs and rows of a piece.
+        subscript(piece: Int) -> Piece {
+            let (stretch, part) = piece.quotientAndRemainder(dividingBy: rowPartCount)
+            let first = stretch * outputsOfPiece
+            return Piece(
+                outputs: first..<min(first + outputsOfPiece, outputCount),
+                rows: part * rowCount / rowPartCount..<(part + 1) * rowCount / rowPartCount
+            )
         }
     }
 
-    /// Cuts the outputs.
+    /// What is computed at once.
+    struct Piece: Sendable {
+        fileprivate let outputs: Range<Int>
+        fileprivate let rows: Range<Int>
+    }
+
+    /// Cuts the product.
     func cuts(for workers: WorkerPool) -> Cuts {
         let (outputs, rows, inner) = unsafe (arguments.n, arguments.rows, arguments.k)
         let least = rows == 1 ? Self.leastWorkOfOneRow : Self.leastWork
         let pieces = min(4 * workers.threadCount, max(outputs * rows * inner / least, 1))
-        let tiles = max((outputs / pieces + tileWidth - 1) / tileWidth, 1)
-        return Cuts(outputCount: outputs, stride: tiles * tileWidth)
+        let cutsRows = rows >= Self.manyRows && outputs * inner <= Self.cachedWeight
+        let stretches = cutsRows ? 1 : pieces
+        let tiles = max((outputs / stretches + tileWidth - 1) / tileWidth, 1)
+        return Cuts(
+            outputCount: outputs,
+            rowCount: rows,
+            outputsOfPiece: tiles * tileWidth,
+            // No part has a single row, whose sums would have another order.
+            rowPartCount: cutsRows ? min(pieces, rows / 2) : 1
+        )
     }
 
-    /// Computes some outputs of all rows.
-    func multiply(_ outputs: Range<Int>) {
-        unsafe multiply(outputs, 0..<arguments.rows)
-    }
+    /// Computes a piece.
+    func multiply(_ piece: Piece) { multiply(piece.outputs, piece.rows) }
 
     /// Computes some outputs of some rows.
     func multiply(_ outputs: Range<Int>, _ rows: Range<Int>) {

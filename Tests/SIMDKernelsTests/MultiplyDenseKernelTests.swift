@@ -12,7 +12,7 @@ import Testing
     func multipliesAsReference(kernel: MultiplyDenseKernel, element: FloatElement) {
         for (rows, outputs, inner) in [
             (1, 1, 1), (1, 5, 3), (2, 4, 16), (3, 9, 17), (6, 33, 64), (7, 7, 31), (13, 66, 129),
-            (1, 1000, 16), (7, 200, 5),
+            (1, 1000, 16), (7, 200, 5), (67, 16, 129), (64, 3, 300), (7, 700, 200),
         ] {
             var generator = SeededGenerator(seed: UInt64(rows * 1000 + inner))
             let x = generator.floats(rows * inner)

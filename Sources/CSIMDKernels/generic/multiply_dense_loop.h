@@ -119,9 +119,31 @@ INLINE_LANES void multiply_column(const qk_multiply_dense_arguments *a, size_t o
     }
 }
 
+/// A weight of so many bytes stays in the cache while rows pass over it; of a larger one a few outputs
+/// meet all rows.
+enum { CACHED_WEIGHT_BYTES = 1 << 18 };
+
+/// All outputs of a few rows.
+INLINE_LANES void multiply_rows(const qk_multiply_dense_arguments *a, size_t row, const int rows,
+                                const qk_float_type type) {
+    size_t output = a->first_output;
+    for (; output + OUTPUTS <= a->end_output; output += OUTPUTS)
+        multiply_tile(a, row, rows, output, OUTPUTS, type);
+    for (; output < a->end_output; output++)
+        multiply_tile(a, row, rows, output, 1, type);
+}
+
 INLINE_LANES void multiply_outputs(const qk_multiply_dense_arguments *a, const qk_float_type type) {
     if (a->rows == 1) {
         multiply_one_row(a, type);
+        return;
+    }
+    if ((a->end_output - a->first_output) * a->k * qk_float_size(type) <= CACHED_WEIGHT_BYTES) {
+        size_t row = 0;
+        for (; row + ROWS <= a->rows; row += ROWS)
+            multiply_rows(a, row, ROWS, type);
+        for (; row < a->rows; row++)
+            multiply_rows(a, row, 1, type);
         return;
     }
     size_t output = a->first_output;

@@ -1,4 +1,4 @@
-internal import CheckpointIO
+package import CheckpointIO
 internal import LinearAlgebra
 internal import Machine
 internal import Quant
@@ -14,7 +14,7 @@ extension LayerPass {
     ///   - accumulates: whether they are added to what `y` holds.
     ///   - workspace: scratch memory.
     /// - Throws: `limit.memory` if the workspace cannot grow.
-    func forward(
+    package func forward(
         _ layers: [any LinearLayer],
         _ x: Span<Float>,
         into y: inout MutableSpan<Float>,

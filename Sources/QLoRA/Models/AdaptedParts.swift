@@ -1,30 +1,30 @@
-internal import CheckpointIO
+package import CheckpointIO
 internal import LinearAlgebra
-internal import Machine
-internal import Models
+package import Machine
+package import Models
 internal import SIMDKernels
 internal import Tensors
 
 /// A linear layer of a model with active adapters.
-struct AdaptedLinear: LinearLayer {
+package struct AdaptedLinear: LinearLayer {
     let layer: LoRALinear
     /// All adapters as one change; nil if one of them scales rows.
     private let change: LowRankChange?
 
-    init(_ layer: LoRALinear, in arena: MemoryArena) throws(CheckpointError) {
+    package init(_ layer: LoRALinear, in arena: MemoryArena) throws(CheckpointError) {
         self.layer = layer
         change = try LowRankChange(layer.active, in: arena)
     }
 
-    func parts(in pass: LayerPass) -> LinearParts? {
+    package func parts(in pass: LayerPass) -> LinearParts? {
         guard let change, pass.mode != .float32 else { return nil }
         return LinearParts(layer.base, changes: [RowChange(change, rows: 0..<pass.samples.count)])
     }
 
-    var outputCount: Int { layer.base.outputCount }
-    var inputCount: Int { layer.base.inputCount }
+    package var outputCount: Int { layer.base.outputCount }
+    package var inputCount: Int { layer.base.inputCount }
 
-    func forward(
+    package func forward(
         _ x: Span<Float>,
         into y: inout MutableSpan<Float>,
         pass: LayerPass,
@@ -85,7 +85,7 @@ struct HeadWithRows: LinearLayer {
 }
 
 /// A linear layer of a batch in which each sample has an adapter of its own.
-struct MixedLinear: LinearLayer {
+package struct MixedLinear: LinearLayer {
     /// The layer with all adapters that leave its weight as it is.
     let shared: LoRALinear
     /// The layer as those have it that do not.
@@ -94,7 +94,7 @@ struct MixedLinear: LinearLayer {
     /// The shared layer's adapters; nil if one of them scales rows.
     private let changes: [String: LowRankChange]?
 
-    init(
+    package init(
         shared: LoRALinear,
         separate: [String: any LinearLayer],
         adapterOfSample: [String?],
@@ -110,7 +110,7 @@ struct MixedLinear: LinearLayer {
         self.changes = changes.count == shared.adapters.count ? changes : nil
     }
 
-    func parts(in pass: LayerPass) -> LinearParts? {
+    package func parts(in pass: LayerPass) -> LinearParts? {
         guard let changes, separate.isEmpty, pass.mode != .float32 else { return nil }
         var own: [RowChange] = []
         var first = 0
@@ -128,10 +128,10 @@ struct MixedLinear: LinearLayer {
         return LinearParts(shared.base, changes: own)
     }
 
-    var outputCount: Int { shared.base.outputCount }
-    var inputCount: Int { shared.base.inputCount }
+    package var outputCount: Int { shared.base.outputCount }
+    package var inputCount: Int { shared.base.inputCount }
 
-    func forward(
+    package func forward(
         _ x: Span<Float>,
         into y: inout MutableSpan<Float>,
         pass: LayerPass,
