@@ -65,7 +65,16 @@ public final class PreparedWeight: Sendable {
                     }
                 }
             }
-            self.weight = PackedWeight(panels, values: values, codes: codes, scales: scales)
+            do throws(AllocationError) {
+                self.weight = try PackedWeight(
+                    panels,
+                    values: values,
+                    codes: codes,
+                    scales: scales
+                )
+            } catch {
+                throw CheckpointError(error)
+            }
             if case .doubleQuantized(let nested) = weight.absmax {
                 nestedScales = nested
             } else {

@@ -74,30 +74,27 @@ extension MultiplyKernel {
         try unsafe withRows(x, rowCount, of: first.weight.panels, &scratch, workers) {
             rows,
             packed in
-            unsafe withPackedWeights(terms.map(\.weight)[...], []) { weights in
-                unsafe x.withUnsafeBufferPointer { x in
-                    unsafe inner.withUnsafeMutableBufferPointer { inner in
-                        unsafe y.withUnsafeMutableBufferPointer { y in
-                            var jobs = unsafe JointJobs(
-                                x.baseAddress,
-                                y.baseAddress,
-                                inner.baseAddress
+            unsafe x.withUnsafeBufferPointer { x in
+                unsafe inner.withUnsafeMutableBufferPointer { inner in
+                    unsafe y.withUnsafeMutableBufferPointer { y in
+                        var jobs = unsafe JointJobs(
+                            x.baseAddress,
+                            y.baseAddress,
+                            inner.baseAddress
+                        )
+                        for term in terms {
+                            let product = unsafe PackedProduct(
+                                function: entry.function,
+                                weight: term.weight.arguments,
+                                rows: rows,
+                                x: packed,
+                                y: jobs.y,
+                                bias: term.bias,
+                                accumulates: accumulates
                             )
-                            for (index, term) in terms.enumerated() {
-                                let weight = unsafe weights[index]
-                                let product = unsafe PackedProduct(
-                                    function: entry.function,
-                                    weight: weight,
-                                    rows: rows,
-                                    x: packed,
-                                    y: jobs.y,
-                                    bias: term.bias,
-                                    accumulates: accumulates
-                                )
-                                unsafe jobs.add(term, product, workers)
-                            }
-                            unsafe jobs.run(on: workers)
+                            unsafe jobs.add(term, product, workers)
                         }
+                        unsafe jobs.run(on: workers)
                     }
                 }
             }

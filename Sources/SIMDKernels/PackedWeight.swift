@@ -11,36 +11,58 @@ package final class PackedWeight: Sendable {
     package let codes: AlignedBuffer
     /// `panels.scaleCount` numbers.
     package let scales: AlignedBuffer
+    /// What 4-bit codes stand for, at an address that stays: in float32, then in int8.
+    private let tables: AlignedBuffer
 
     /// Puts together a weight.
-    /// - Precondition: the numbers of bytes are those of the panels.
+    /// - Throws: `AllocationError` if there is no memory for what the codes stand for.
+    /// - Precondition: the numbers of bytes are those of the panels, and 4-bit codes have values.
     package init(
         _ panels: PackedPanels,
         values: Codebook4Bit?,
         codes: consuming AlignedBuffer,
         scales: consuming AlignedBuffer
-    ) {
+    ) throws(AllocationError) {
+        precondition(
+            codes.byteCount == panels.codeByteCount && scales.byteCount >= 4 * panels.scaleCount
+                && (values == nil) == (panels.width == .eight),
+            "\(codes.byteCount) bytes of codes and \(scales.byteCount) of scales"
+        )
         self.panels = panels
         self.values = values
         self.codes = codes
         self.scales = scales
-    }
-}
-
-/// Calls `body` with packed weights as the C functions take them.
-@unsafe
-func withPackedWeights(
-    _ weights: ArraySlice<PackedWeight>,
-    _ before: [qk_packed_weight],
-    _ body: ([qk_packed_weight]) -> Void
-) {
-    guard let first = weights.first else { return unsafe body(before) }
-    first.codes.withBytes { codes in
-        first.scales.withFloats(first.panels.scaleCount) { scales in
-            unsafe withPackedWeight(first.panels, codes, scales, first.values) { weight in
-                unsafe withPackedWeights(weights.dropFirst(), before + [weight], body)
+        var tables = try AlignedBuffer(byteCount: values.map { 5 * $0.values.count } ?? 0)
+        if let values {
+            tables.withMutableBytes { bytes in
+                for (code, value) in values.values.enumerated() {
+                    bytes.storeBytes(of: value, toByteOffset: 4 * code, as: Float.self)
+                    bytes.storeBytes(
+                        of: values.int8Values[code],
+                        toByteOffset: 4 * values.values.count + code,
+                        as: Int8.self
+                    )
+                }
             }
         }
+        self.tables = tables
+    }
+
+    /// The weight as the C functions take it, while it lives.
+    @unsafe var arguments: qk_packed_weight {
+        let floats = unsafe tables.address.assumingMemoryBound(to: Float.self)
+        let count = values?.values.count ?? 0
+        return unsafe qk_packed_weight(
+            codes: codes.address.assumingMemoryBound(to: UInt8.self),
+            scales: scales.address.assumingMemoryBound(to: Float.self),
+            values: values == nil ? nil : floats,
+            int8_values: values == nil
+                ? nil : (tables.address + 4 * count).assumingMemoryBound(to: Int8.self),
+            int8_step: values?.int8Step ?? 1,
+            n: panels.rowCount,
+            k: panels.columnCount,
+            group: panels.group
+        )
     }
 }
 

@@ -33,7 +33,7 @@ import Testing
             operands.packedScales.withFloatBytes { bytes in
                 scales.withMutableBytes { $0.copy(from: bytes) }
             }
-            return PackedWeight(
+            return try PackedWeight(
                 operands.panels,
                 values: TestCodebook.shuffled.codebook,
                 codes: codes,
