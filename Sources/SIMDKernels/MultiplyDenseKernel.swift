@@ -105,53 +105,25 @@ struct DenseProduct: @unchecked Sendable {
         tileWidth = kernel.isTransposed ? 64 : 8
     }
 
-    /// A product, cut for some threads: by outputs, or by rows if there are many for a small weight.
-    struct Cuts: Sendable {
-        fileprivate let outputCount: Int
-        fileprivate let rowCount: Int
-        fileprivate let outputsOfPiece: Int
-        /// 1 unless rows are cut.
-        fileprivate let rowPartCount: Int
-
-        /// How many pieces there are.
-        var count: Int { (outputCount + outputsOfPiece - 1) / outputsOfPiece * rowPartCount }
-
-        /// Outputs and rows of a piece.
-        subscript(piece: Int) -> Piece {
-            let (stretch, part) = piece.quotientAndRemainder(dividingBy: rowPartCount)
-            let first = stretch * outputsOfPiece
-            return Piece(
-                outputs: first..<min(first + outputsOfPiece, outputCount),
-                rows: part * rowCount / rowPartCount..<(part + 1) * rowCount / rowPartCount
-            )
-        }
-    }
-
-    /// What is computed at once.
-    struct Piece: Sendable {
-        fileprivate let outputs: Range<Int>
-        fileprivate let rows: Range<Int>
-    }
-
-    /// Cuts the product.
-    func cuts(for workers: WorkerPool) -> Cuts {
+    /// Cuts the product for some threads: by outputs, or by rows if there are many for a small weight.
+    func cuts(for workers: WorkerPool) -> ProductCuts {
         let (outputs, rows, inner) = unsafe (arguments.n, arguments.rows, arguments.k)
         let least = rows == 1 ? Self.leastWorkOfOneRow : Self.leastWork
         let pieces = min(4 * workers.threadCount, max(outputs * rows * inner / least, 1))
         let cutsRows = rows >= Self.manyRows && outputs * inner <= Self.cachedWeight
         let stretches = cutsRows ? 1 : pieces
         let tiles = max((outputs / stretches + tileWidth - 1) / tileWidth, 1)
-        return Cuts(
-            outputCount: outputs,
+        return ProductCuts(
+            columnCount: outputs,
+            columnsOfStretch: tiles * tileWidth,
             rowCount: rows,
-            outputsOfPiece: tiles * tileWidth,
             // No part has a single row, whose sums would have another order.
             rowPartCount: cutsRows ? min(pieces, rows / 2) : 1
         )
     }
 
     /// Computes a piece.
-    func multiply(_ piece: Piece) { multiply(piece.outputs, piece.rows) }
+    func multiply(_ piece: ProductCuts.Piece) { multiply(piece.columns, piece.rows) }
 
     /// Computes some outputs of some rows.
     func multiply(_ outputs: Range<Int>, _ rows: Range<Int>) {

@@ -108,7 +108,7 @@ private struct JointJobs {
     /// A product with a weight, and its changes.
     struct Product {
         let product: PackedProduct
-        let cuts: PackedProduct.Cuts
+        let cuts: ProductCuts
         /// Those of its changes.
         let projectionsUp: Range<Int>
 
@@ -130,7 +130,7 @@ private struct JointJobs {
     /// `inner = x · Aᵀ` of a change.
     struct ProjectionDown {
         let product: DenseProduct
-        let cuts: DenseProduct.Cuts
+        let cuts: ProductCuts
     }
 
     /// `y += inner · B` of a change.

@@ -159,36 +159,8 @@ struct PackedProduct: @unchecked Sendable {
     /// So many bytes of 4-bit codes are worth to begin a stream.
     private static let stretchByteCount = 1 << 18
 
-    /// A product, cut for some threads: stretches of panels, each with some or all tiles of rows.
-    struct Cuts: Sendable {
-        fileprivate let panelCount: Int
-        fileprivate let panelsOfStretch: Int
-        fileprivate let tileCount: Int
-        fileprivate let partCount: Int
-        private var stretchCount: Int { (panelCount + panelsOfStretch - 1) / panelsOfStretch }
-
-        /// How many pieces there are.
-        var count: Int { stretchCount * partCount }
-
-        /// Panels and tiles of a piece.
-        subscript(piece: Int) -> Piece {
-            let first = piece % stretchCount * panelsOfStretch
-            let part = piece / stretchCount
-            return Piece(
-                panels: first..<min(first + panelsOfStretch, panelCount),
-                tiles: part * tileCount / partCount..<(part + 1) * tileCount / partCount
-            )
-        }
-    }
-
-    /// What is computed at once.
-    struct Piece: Sendable {
-        fileprivate let panels: Range<Int>
-        fileprivate let tiles: Range<Int>
-    }
-
-    /// Cuts the product.
-    func cuts(for workers: WorkerPool) -> Cuts {
+    /// Cuts the product for some threads; its columns are panels, and its rows tiles.
+    func cuts(for workers: WorkerPool) -> ProductCuts {
         let tileCount = rows.tileCount
         let panelRows = PackedPanels.panelRowCount
         let panelCount = unsafe (weight.n + panelRows - 1) / panelRows
@@ -202,30 +174,30 @@ struct PackedProduct: @unchecked Sendable {
             ? min(max(stretches, threads), 4 * threads) : (panelCount - 1) / Self.panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
-        return Cuts(
-            panelCount: panelCount,
-            panelsOfStretch: stride,
-            tileCount: tileCount,
-            partCount: min(tileCount, Self.rowPartCount)
+        return ProductCuts(
+            columnCount: panelCount,
+            columnsOfStretch: stride,
+            rowCount: tileCount,
+            rowPartCount: min(tileCount, Self.rowPartCount)
         )
     }
 
     /// The columns of `y` that a piece writes.
-    func outputs(of piece: Piece) -> Range<Int> {
+    func outputs(of piece: ProductCuts.Piece) -> Range<Int> {
         let width = PackedPanels.panelRowCount
-        let (first, end) = (piece.panels.lowerBound * width, piece.panels.upperBound * width)
+        let (first, end) = (piece.columns.lowerBound * width, piece.columns.upperBound * width)
         return first..<min(end, unsafe weight.n)
     }
 
     /// The rows of `y` that a piece writes.
-    func rows(of piece: Piece) -> Range<Int> {
+    func rows(of piece: ProductCuts.Piece) -> Range<Int> {
         let height = rows.tileRowCount
-        return piece.tiles.lowerBound * height..<min(piece.tiles.upperBound * height, rows.rowCount)
+        return piece.rows.lowerBound * height..<min(piece.rows.upperBound * height, rows.rowCount)
     }
 
     /// Computes a piece.
-    func multiply(_ piece: Piece) {
-        for tile in piece.tiles { multiply(tile, piece.panels) }
+    func multiply(_ piece: ProductCuts.Piece) {
+        for tile in piece.rows { multiply(tile, piece.columns) }
     }
 
     private func multiply(_ tile: Int, _ panels: Range<Int>) {
