@@ -78,6 +78,7 @@ extension MultiplyKernel {
                 unsafe inner.withUnsafeMutableBufferPointer { inner in
                     unsafe y.withUnsafeMutableBufferPointer { y in
                         var jobs = unsafe JointJobs(
+                            terms.count,
                             x.baseAddress,
                             y.baseAddress,
                             inner.baseAddress
@@ -106,7 +107,7 @@ extension MultiplyKernel {
 @unsafe
 private struct JointJobs {
     /// A product with a weight, and its changes.
-    struct Product {
+    struct Product: CutProduct {
         let product: PackedProduct
         let cuts: ProductCuts
         /// Those of its changes.
@@ -128,7 +129,7 @@ private struct JointJobs {
     }
 
     /// `inner = x · Aᵀ` of a change.
-    struct ProjectionDown {
+    struct ProjectionDown: CutProduct {
         let product: DenseProduct
         let cuts: ProductCuts
     }
@@ -156,6 +157,7 @@ private struct JointJobs {
     private var projectionsUp: [ProjectionUp] = []
 
     init(
+        _ productCount: Int,
         _ x: UnsafePointer<Float>?,
         _ y: UnsafeMutablePointer<Float>?,
         _ inner: UnsafeMutablePointer<Float>?
@@ -163,11 +165,18 @@ private struct JointJobs {
         unsafe self.x = x
         unsafe self.y = y
         unsafe self.inner = inner
+        unsafe products.reserveCapacity(productCount)
     }
 
     mutating func add(_ term: ProductTerm, _ product: PackedProduct, _ workers: WorkerPool) {
         let rowCount = product.rows.rowCount
         let first = unsafe projectionsUp.count
+        if !term.changes.isEmpty, unsafe projectionsUp.isEmpty {
+            // Most often every product has as many.
+            let count = unsafe products.capacity * term.changes.count
+            unsafe projectionsDown.reserveCapacity(count)
+            unsafe projectionsUp.reserveCapacity(count)
+        }
         for change in term.changes {
             precondition(change.rows.upperBound <= rowCount, "changes of \(change.rows)")
             let (down, up) = unsafe change.projections(x, y, inner)
@@ -198,29 +207,43 @@ private struct JointJobs {
                 unsafe projectionsUp.withUnsafeBufferPointer { ups in
                     nonisolated(unsafe) let (products, downs, ups) = unsafe (products, downs, ups)
                     workers.perform(
-                        unsafe downs.reduce(0) { $0 + $1.cuts.count },
+                        unsafe downs.pieceCount,
                         { index in
-                            var index = index
-                            var job = 0
-                            while unsafe index >= downs[job].cuts.count {
-                                unsafe index -= downs[job].cuts.count
-                                job += 1
-                            }
-                            unsafe downs[job].product.multiply(downs[job].cuts[index])
+                            let (job, piece) = unsafe downs.place(of: index)
+                            unsafe downs[job].product.multiply(downs[job].cuts[piece])
                         },
-                        then: unsafe products.reduce(0) { $0 + $1.cuts.count },
+                        then: unsafe products.pieceCount,
                         { index, wait in
-                            var index = index
-                            var job = 0
-                            while unsafe index >= products[job].cuts.count {
-                                unsafe index -= products[job].cuts.count
-                                job += 1
-                            }
-                            unsafe products[job].perform(index, ups, wait)
+                            let (job, piece) = unsafe products.place(of: index)
+                            unsafe products[job].perform(piece, ups, wait)
                         }
                     )
                 }
             }
         }
+    }
+}
+
+/// A product that is cut into pieces.
+private protocol CutProduct {
+    var cuts: ProductCuts { get }
+}
+
+extension UnsafeBufferPointer where Element: CutProduct {
+    /// The pieces of all products.
+    fileprivate var pieceCount: Int {
+        var count = 0
+        for job in indices { unsafe count += self[job].cuts.count }
+        return count
+    }
+
+    /// The product that a piece belongs to, counted over all of them, and its number there.
+    fileprivate func place(of index: Int) -> (job: Int, piece: Int) {
+        var (job, piece) = (0, index)
+        while unsafe piece >= self[job].cuts.count {
+            unsafe piece -= self[job].cuts.count
+            job += 1
+        }
+        return (job, piece)
     }
 }
