@@ -26,7 +26,7 @@ let package = Package(
         .library(name: "Quant", targets: ["Quant"]),
         .library(name: "Models", targets: ["Models"]),
         .library(name: "Text", targets: ["Text"]),
-        .library(name: "QLoRA", targets: ["QLoRA"]),
+        .library(name: "QLoRA", targets: ["QLoRA", "Fusing"]),
         .library(name: "LoftQ", targets: ["LoftQ"]),
         .library(name: "KernelBenchmarks", targets: ["KernelBenchmarks"]),
         .executable(name: "quantize", targets: ["QuantizeTool"]),
@@ -61,14 +61,27 @@ let package = Package(
         ),
         .target(name: "CSystem"),
         .target(
-            name: "CheckpointIO",
+            name: "Files",
             dependencies: [
                 "Machine",
-                "Tensors",
                 "CSystem",
-                "CZstd",
                 .target(name: "CCrypto", condition: .when(platforms: [.linux])),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "Containers",
+            dependencies: ["Files", "Tensors", "Machine", "CZstd"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "HuggingFace",
+            dependencies: ["Containers", "Files", "Tensors", "Machine"],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "CheckpointIO",
+            dependencies: ["HuggingFace", "Containers", "Files"],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -128,6 +141,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .target(
+            name: "Fusing",
+            dependencies: [
+                "QLoRA", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
             name: "LoftQ",
             dependencies: [
                 "QLoRA", "Models", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
@@ -145,6 +165,7 @@ let package = Package(
             name: "QuantizeTool",
             dependencies: [
                 "ModelBenchmarks",
+                "Fusing",
                 "LoftQ",
                 "QLoRA",
                 "Models",
@@ -177,7 +198,17 @@ let package = Package(
             dependencies: ["SIMDKernels", "Machine", "TestSupport"]
         ),
         .testTarget(name: "KernelBenchmarksTests", dependencies: ["KernelBenchmarks"]),
-        .testTarget(name: "CheckpointIOTests", dependencies: ["CheckpointIO", "TestSupport"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "Machine", "TestSupport"]),
+        .testTarget(
+            name: "ContainersTests",
+            dependencies: [
+                "HuggingFace", "Containers", "Files", "Tensors", "Machine", "TestSupport",
+            ]
+        ),
+        .testTarget(
+            name: "HuggingFaceTests",
+            dependencies: ["HuggingFace", "Containers", "Files", "Tensors", "TestSupport"]
+        ),
         .testTarget(
             name: "QuantTests",
             dependencies: ["Quant", "SIMDKernels", "TestSupport"]
@@ -200,7 +231,7 @@ let package = Package(
         ),
         .testTarget(
             name: "QLoRATests",
-            dependencies: ["QLoRA", "Models", "Quant", "LinearAlgebra", "TestSupport"]
+            dependencies: ["QLoRA", "Fusing", "Models", "Quant", "LinearAlgebra", "TestSupport"]
         ),
         .testTarget(
             name: "QuantizeToolTests",

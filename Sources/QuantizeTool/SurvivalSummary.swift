@@ -1,4 +1,5 @@
 internal import CheckpointIO
+internal import Fusing
 internal import QLoRA
 
 /// What `fuse --requantize` says of what is left of the adapters.

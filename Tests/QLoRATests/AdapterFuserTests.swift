@@ -1,5 +1,6 @@
 import CheckpointIO
 import Foundation
+import Fusing
 import Machine
 import Models
 import Quant

@@ -14,3 +14,11 @@ public struct SeededGenerator: RandomNumberGenerator {
         return word ^ (word >> 31)
     }
 }
+
+/// Returns so many bytes that depend on a name.
+public func randomBytes(of name: String, count: Int) -> [UInt8] {
+    let seed = name.utf8.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) }
+    var generator = SeededGenerator(seed: seed)
+    let words = (0..<(count + 7) / 8).map { _ in generator.next() }
+    return words.withUnsafeBytes { Array($0.prefix(count)) }
+}

@@ -17,9 +17,9 @@ public struct AdapterFolder: Sendable {
     public let tensors: [TensorView]
     /// The bytes of the file of tensors.
     public let byteCount: Int
-    let file: InputFile
+    package let file: InputFile
     /// The norms of the base's weights that the adapter belongs to; nil if the file does not tell.
-    let baseCheck: BaseCheck?
+    package let baseCheck: BaseCheck?
 
     /// Opens a folder.
     /// - Throws: `file.missing`; `pickle.refused` if the tensors are in a pickle only; what

@@ -1,4 +1,4 @@
-internal import CheckpointIO
+package import CheckpointIO
 internal import LinearAlgebra
 internal import Machine
 internal import Quant
@@ -47,7 +47,7 @@ package struct BaseCheck: Sendable, Hashable {
 
     /// Looks whether a base is the one.
     /// - Throws: `adapter.wrongBase` for the first module whose weight is another one; what reading throws.
-    func check(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    package func check(_ checkpoint: Checkpoint) throws(CheckpointError) {
         for entry in norms {
             let (module, expected) = (entry.module, entry.norm)
             guard let view = checkpoint[Name(module + ".weight")],

@@ -34,7 +34,7 @@ public struct BoundAdapter: Sendable {
     public struct Replacement: Sendable {
         /// The name in the base.
         public let tensor: Name
-        let view: TensorView
+        package let view: TensorView
     }
 
     /// Rows of an embedding.
@@ -90,7 +90,7 @@ extension BoundAdapter.TokenRows {
 extension TensorView {
     /// Reads all elements of a float tensor, widened to float32.
     /// - Throws: `num.nonFinite` for the first that is NaN or infinite; what reading throws.
-    func finiteFloats() throws(CheckpointError) -> [Float] {
+    package func finiteFloats() throws(CheckpointError) -> [Float] {
         guard let elements = try floats() else {
             throw CheckpointError(.adapterDtype, "not a tensor of floats", tensor: description.name)
         }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CheckpointIO
+internal import Fusing
 internal import QLoRA
 internal import Quant
 

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Compares the picture of the house in CONTRIBUTING.md with what the sources import.
+
+    check_house.py [ROOT]
+
+In the picture `A <- B` means that B uses A. Every target under Sources is in it, every import of a target is an arrow
+or a way along several, no way leads back to where it began, and no target has more than LIMIT lines of code. Closes
+with "N targets, N failures".
+"""
+import glob
+import os
+import re
+import sys
+
+ROOT = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+LIMIT = 6000
+IMPORT = re.compile(r"^(?:@\w+ )*(?:public |package |internal |private )?import (\w+)$", re.MULTILINE)
+
+
+def arrows(picture):
+    """What each target of the picture uses."""
+    uses = {}
+    for line in picture.splitlines():
+        groups = [re.sub(r"\([^)]*\)", "", part).replace(" ", "").split(",") for part in line.split("<-")]
+        for used, users in zip(groups, groups[1:]):
+            for user in users:
+                uses.setdefault(user, set()).update(used)
+    return uses
+
+
+def reachable(uses, start):
+    """All that a target uses, also through others."""
+    found, waiting = set(), [start]
+    while waiting:
+        for used in uses.get(waiting.pop(), ()):
+            if used not in found:
+                found.add(used)
+                waiting.append(used)
+    return found
+
+
+def imports(target):
+    """The modules that files of a target import, each with one of the files."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(ROOT, "Sources", target, "**", "*.swift"), recursive=True)):
+        with open(path) as file:
+            for module in IMPORT.findall(file.read()):
+                found.setdefault(module, os.path.relpath(path, ROOT))
+    return found
+
+
+def line_count(target):
+    """Lines that are neither empty nor a comment."""
+    count = 0
+    for path in glob.glob(os.path.join(ROOT, "Sources", target, "**", "*"), recursive=True):
+        if path.endswith((".swift", ".c", ".h", ".inc")):
+            with open(path) as file:
+                count += sum(1 for line in file if line.strip() and not line.strip().startswith("//"))
+    return count
+
+
+def main():
+    with open(os.path.join(ROOT, "CONTRIBUTING.md")) as file:
+        house = re.search(r"^## The house\n+```text\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
+    uses = arrows(house.group(1)) if house else {}
+    targets = sorted(os.listdir(os.path.join(ROOT, "Sources")))
+    pictured = set(uses).union(*uses.values()) if uses else set()
+    failures = ["%s is in the picture, and there is no such target" % name for name in sorted(pictured - set(targets))]
+    for target in targets:
+        below = reachable(uses, target)
+        if target not in pictured:
+            failures.append("%s is not in the picture" % target)
+        if target in below:
+            failures.append("the arrows lead from %s back to it" % target)
+        if line_count(target) > LIMIT:
+            failures.append("%s has %d lines of code, more than %d" % (target, line_count(target), LIMIT))
+        for module, path in sorted(imports(target).items()):
+            if module in targets and module not in below and module != target:
+                failures.append("%s imports %s, and no arrow of the picture says so" % (path, module))
+    for failure in failures:
+        print("FAIL  " + failure)
+    if not house:
+        print("FAIL  CONTRIBUTING.md has no picture of the house")
+    print("%d targets, %d failures" % (len(targets), len(failures) + (not house)))
+    sys.exit(bool(failures) or not house)
+
+
+main()
