@@ -10,6 +10,9 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// The modules under the name `CheckpointIO`: whoever imports that is compiled anew when one of them changes.
+let checkpointIO: [Target.Dependency] = ["CheckpointIO", "HuggingFace", "Containers", "Files"]
+
 /// Debian's file for it defines a macro that this tool refuses, and is not needed.
 #if os(Linux)
 let utf8procPkgConfig: String? = nil
@@ -86,7 +89,7 @@ let package = Package(
         ),
         .target(
             name: "Quant",
-            dependencies: ["SIMDKernels", "Tensors", "CheckpointIO", "Machine"],
+            dependencies: ["SIMDKernels", "Tensors", "Machine"] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .target(
@@ -106,9 +109,8 @@ let package = Package(
                 "LinearAlgebra",
                 "SIMDKernels",
                 "Tensors",
-                "CheckpointIO",
                 "Machine",
-            ],
+            ] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .systemLibrary(
@@ -123,7 +125,7 @@ let package = Package(
         ),
         .target(
             name: "Text",
-            dependencies: ["CPCRE2", "CUTF8Proc", "CheckpointIO"],
+            dependencies: ["CPCRE2", "CUTF8Proc"] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .target(
@@ -135,30 +137,29 @@ let package = Package(
                 "LinearAlgebra",
                 "SIMDKernels",
                 "Tensors",
-                "CheckpointIO",
                 "Machine",
-            ],
+            ] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .target(
             name: "Fusing",
             dependencies: [
-                "QLoRA", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
-            ],
+                "QLoRA", "Quant", "LinearAlgebra", "Tensors", "Machine",
+            ] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .target(
             name: "LoftQ",
             dependencies: [
-                "QLoRA", "Models", "Quant", "LinearAlgebra", "Tensors", "CheckpointIO", "Machine",
-            ],
+                "QLoRA", "Models", "Quant", "LinearAlgebra", "Tensors", "Machine",
+            ] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .target(
             name: "ModelBenchmarks",
             dependencies: [
-                "QLoRA", "Models", "Quant", "CheckpointIO", "SIMDKernels", "Tensors", "Machine",
-            ],
+                "QLoRA", "Models", "Quant", "SIMDKernels", "Tensors", "Machine",
+            ] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .executableTarget(
@@ -171,25 +172,24 @@ let package = Package(
                 "Models",
                 "Text",
                 "Quant",
-                "CheckpointIO",
                 "Machine",
                 "Tensors",
                 "SIMDKernels",
                 "KernelBenchmarks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
+            ] + checkpointIO,
             swiftSettings: swiftSettings
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["Tensors", "CheckpointIO"],
+            dependencies: ["Tensors"] + checkpointIO,
             path: "Tests/TestSupport",
             exclude: ["GoldenMakers"],
             resources: [.copy("Golden")]
         ),
         .executableTarget(
             name: "OutputProbe",
-            dependencies: ["CheckpointIO", "Tensors"],
+            dependencies: ["Tensors"] + checkpointIO,
             path: "Tests/FaultInjection/OutputProbe"
         ),
         .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"]),
@@ -219,15 +219,15 @@ let package = Package(
         ),
         .testTarget(
             name: "TextTests",
-            dependencies: ["Text", "CheckpointIO", "TestSupport"]
+            dependencies: ["Text", "TestSupport"] + checkpointIO
         ),
         .testTarget(
             name: "ModelsTests",
-            dependencies: ["Models", "Quant", "CheckpointIO", "Machine", "Tensors", "TestSupport"]
+            dependencies: ["Models", "Quant", "Machine", "Tensors", "TestSupport"] + checkpointIO
         ),
         .testTarget(
             name: "LoftQTests",
-            dependencies: ["LoftQ", "QLoRA", "Quant", "Tensors", "CheckpointIO", "TestSupport"]
+            dependencies: ["LoftQ", "QLoRA", "Quant", "Tensors", "TestSupport"] + checkpointIO
         ),
         .testTarget(
             name: "QLoRATests",
@@ -239,10 +239,9 @@ let package = Package(
                 "QuantizeTool",
                 "QLoRA",
                 "Quant",
-                "CheckpointIO",
                 "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]
+            ] + checkpointIO
         ),
     ],
     swiftLanguageModes: [.v6]

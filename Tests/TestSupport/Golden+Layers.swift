@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 import Testing
 
 /// One case of the golden data of adapted layers, made by PEFT.

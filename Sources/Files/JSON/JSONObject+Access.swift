@@ -125,6 +125,12 @@ extension JSONObject {
         return member
     }
 
+    /// Checks that a key has a value, of whatever type.
+    /// - Throws: `json.missingKey`, or `json.type` if it is null.
+    package func require(_ key: Name) throws(CheckpointError) {
+        _ = try required(key, present(key))
+    }
+
     private func required<Value>(_ key: Name, _ value: Value?) throws(CheckpointError) -> Value {
         if let value { return value }
         if let member = member(key) { throw typeError(member, "a value") }

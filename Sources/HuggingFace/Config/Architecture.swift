@@ -54,7 +54,8 @@ public enum Architecture: String, Sendable, CaseIterable {
     }
 
     /// Reads the family out of `config.json`.
-    /// - Throws: `config.unsupported` with the name of a family that is not known.
+    /// - Throws: `config.unsupported` with the name of a family that is not known; `config.contradiction` if
+    ///   `model_type` is another one's.
     init(configuration: JSONObject) throws(CheckpointError) {
         if let names = try configuration.optionalStrings("architectures"), let name = names.first {
             guard names.count == 1, let architecture = Architecture(rawValue: name) else {
@@ -65,6 +66,7 @@ public enum Architecture: String, Sendable, CaseIterable {
                 )
             }
             self = architecture
+            try checkModelType(configuration)
             return
         }
         let modelType = try configuration.string("model_type")
@@ -72,6 +74,20 @@ public enum Architecture: String, Sendable, CaseIterable {
             throw Architecture.unsupported(modelType, configuration, key: "model_type")
         }
         self = match
+    }
+
+    /// Programs choose the family by one or the other.
+    private func checkModelType(_ configuration: JSONObject) throws(CheckpointError) {
+        let type = try configuration.optionalString("model_type")
+        guard let type, type != modelType else { return }
+        throw CheckpointError(
+            .configContradiction,
+            "the model is a \(rawValue) and has another one's type",
+            key: "model_type",
+            offset: configuration.member("model_type")?.valueOffset,
+            expected: modelType,
+            found: type
+        )
     }
 
     private static func unsupported(

@@ -52,7 +52,7 @@ public struct ModelConfig: Sendable {
         tiesWordEmbeddings =
             try json.optionalBool("tie_word_embeddings") ?? architecture.tiesWordEmbeddingsByDefault
         try ModelConfig.checkActivation(json)
-        try ModelConfig.checkRotaryEmbedding(json)
+        try RotaryCheck(json).check()
         modules = try ModuleList(
             architecture: architecture,
             sizes: sizes,
@@ -106,9 +106,6 @@ extension ModelConfig {
     private static let activations: Set<String> = [
         "silu", "swish", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu",
     ]
-    private static let rotaryTypes: Set<String> = [
-        "default", "linear", "dynamic", "yarn", "longrope", "su", "llama3",
-    ]
 
     private static func checkActivation(_ json: JSONObject) throws(CheckpointError) {
         for key: Name in ["hidden_act", "hidden_activation", "activation_function"] {
@@ -120,49 +117,6 @@ extension ModelConfig {
                 "the activation \"\(Name.printable(value))\" is not known",
                 key: key.text,
                 offset: json.member(key)?.valueOffset
-            )
-        }
-    }
-
-    /// Checks the settings of the rotary embedding, of which there is an old form (`rope_theta`,
-    /// `rope_scaling`) and a new one (`rope_parameters`).
-    private static func checkRotaryEmbedding(_ json: JSONObject) throws(CheckpointError) {
-        try ConfigReader(json: json).checkPositive("rope_theta")
-        for key: Name in ["rope_scaling", "rope_parameters"] {
-            guard let settings = try json.optionalObject(key) else { continue }
-            try checkRotarySettings(settings)
-            // One set for each type of layer.
-            for member in settings.members {
-                if case .object = member.value {
-                    try checkRotarySettings(settings.object(member.key))
-                }
-            }
-        }
-    }
-
-    private static func checkRotarySettings(_ settings: JSONObject) throws(CheckpointError) {
-        try ConfigReader(json: settings).checkPositive(
-            "rope_theta",
-            "factor",
-            "low_freq_factor",
-            "high_freq_factor",
-            "attention_factor",
-            "beta_fast",
-            "beta_slow",
-            "original_max_position_embeddings",
-            "partial_rotary_factor",
-            "long_factor",
-            "short_factor"
-        )
-        for key: Name in ["rope_type", "type"] {
-            guard let type = try settings.optionalString(key), !rotaryTypes.contains(type) else {
-                continue
-            }
-            throw CheckpointError(
-                .configUnsupported,
-                "the rotary embedding \"\(Name.printable(type))\" is not known",
-                key: settings.keyPath(key),
-                offset: settings.member(key)?.valueOffset
             )
         }
     }
