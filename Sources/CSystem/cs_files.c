@@ -2,8 +2,17 @@
 #include "CSystem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+long long cs_file_size_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur > LLONG_MAX)
+        return LLONG_MAX;
+    return (long long)limit.rlim_cur;
+}
 
 #if defined(__linux__)
 #include <linux/fs.h>

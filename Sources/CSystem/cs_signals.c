@@ -29,10 +29,8 @@ void cs_catch_stop_signals(void) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    cs_ignore_file_size_signal();
+    signal(SIGXFSZ, SIG_IGN);
 }
-
-void cs_ignore_file_size_signal(void) { signal(SIGXFSZ, SIG_IGN); }
 
 int cs_stop_signal(void) { return atomic_load(&stop_signal); }
 

@@ -8,6 +8,8 @@ import Testing
     @Test func reportsALimitOnFileSizesBeforeAnythingIsWritten() async {
         // In a process of its own: the limit is the process's.
         await #expect(processExitsWith: .success) {
+            // The signal would end the process, and is not ignored for it.
+            signal(SIGXFSZ, SIG_DFL)
             var limits = rlimit(rlim_cur: 100_000, rlim_max: 100_000)
             #if canImport(Glibc)
             try #require(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits) == 0)
@@ -29,6 +31,15 @@ import Testing
             }
             #expect(late.systemError == EFBIG)
             output.abandon(after: late)
+            let single = try SingleFileOutput(at: folder("single"), sources: [])
+            try expectError(.fileIo) {
+                try [UInt8](repeating: 1, count: 200_000).withRawSpan {
+                    try single.file.write($0, at: 0)
+                }
+            }
+            single.abandon()
+            // What was set before is what is found now.
+            #expect(signal(SIGXFSZ, SIG_DFL) == nil)
             #expect(try folder.listing() == [])
         }
     }

@@ -1,4 +1,4 @@
-internal import Foundation
+public import Foundation
 import Testing
 
 /// One case of the golden data of adapted layers, made by PEFT.

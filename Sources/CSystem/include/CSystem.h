@@ -9,6 +9,10 @@ int cs_rename_exclusive(const char *from, const char *to);
 // Exchanges two existing paths atomically. 0, or the error number; ENOTSUP as above.
 int cs_rename_exchange(const char *from, const char *to);
 
+// The largest size that a file of this process may have; the largest number if there is no limit. Writing
+// beyond it sends SIGXFSZ, which ends a process that does not expect it.
+long long cs_file_size_limit(void);
+
 // Reserves `byte_count` bytes for the file and makes it that long. 0, or the error number;
 // ENOTSUP: the file system cannot reserve, and nothing was done.
 int cs_preallocate(int descriptor, long long byte_count);
@@ -24,9 +28,6 @@ void cs_start_writeback(int descriptor);
 // From now on SIGTERM and the first SIGINT only set a flag, a second SIGINT ends the process at
 // once with status 130, and SIGXFSZ and SIGPIPE are ignored so that the calls fail instead.
 void cs_catch_stop_signals(void);
-
-// SIGXFSZ is ignored, so that writing past the limit on file sizes fails with EFBIG.
-void cs_ignore_file_size_signal(void);
 
 // The signal that asked to stop: 0, SIGINT or SIGTERM.
 int cs_stop_signal(void);

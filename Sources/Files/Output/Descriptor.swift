@@ -52,6 +52,7 @@ final class Descriptor: Sendable {
 
     /// Writes all bytes at an offset.
     func write(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
+        try requirePermitted(offset + bytes.byteCount, "write")
         var done = 0
         while done < bytes.byteCount {
             let rest = bytes.extracting(done...)
@@ -116,6 +117,7 @@ final class Descriptor: Sendable {
     /// cannot, does nothing.
     func reserve(byteCount: Int) throws(CheckpointError) {
         guard byteCount > 0 else { return }
+        try requirePermitted(byteCount, "reserve \(byteCount) bytes")
         let failure = cs_preallocate(number, Int64(byteCount))
         guard failure == 0 || failure == ENOTSUP else {
             throw .systemCall(failure, "reserve \(byteCount) bytes", file: name)
@@ -124,8 +126,19 @@ final class Descriptor: Sendable {
 
     /// Cuts or extends the file to a length.
     func truncate(byteCount: Int) throws(CheckpointError) {
+        try requirePermitted(byteCount, "set the length")
         while ftruncate(number, off_t(byteCount)) != 0 {
             if errno != EINTR { throw .systemCall(errno, "set the length", file: name) }
+        }
+    }
+
+    /// Checks that the file may have a size.
+    ///
+    /// Nothing is tried beyond the limit: it would send a signal that ends the process, and how a process
+    /// treats signals is not a library's business.
+    private func requirePermitted(_ byteCount: Int, _ action: String) throws(CheckpointError) {
+        guard byteCount <= cs_file_size_limit() else {
+            throw .systemCall(EFBIG, action, file: name)
         }
     }
 

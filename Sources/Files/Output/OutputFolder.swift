@@ -1,4 +1,3 @@
-internal import CSystem
 public import Machine
 internal import Synchronization
 
@@ -84,7 +83,6 @@ public final class OutputFolder: Sendable {
         replaced = try place.requireReplaceable(overwrite: overwrite, workers: workers)
         let modes = OutputModes(sources: sources)
         (finalFileMode, finalFolderMode) = (modes.file, modes.folder)
-        cs_ignore_file_size_signal()
 
         let claim: OutputPlace.Claim
         do throws(CheckpointError) {

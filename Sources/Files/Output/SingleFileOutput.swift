@@ -1,4 +1,3 @@
-internal import CSystem
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -39,7 +38,6 @@ public final class SingleFileOutput: Sendable {
         try place.requireOutside(sources)
         replaces = FileStatus(at: place.destination) != nil
         if replaces { try Self.requireReplaceable(place, isReplaceable) }
-        cs_ignore_file_size_signal()
         let descriptor = try place.claimFile()
         do throws(CheckpointError) {
             file = try OutputFile(
