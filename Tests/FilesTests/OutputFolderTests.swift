@@ -32,6 +32,16 @@ import Testing
         #expect(try folder.listing().isEmpty)
     }
 
+    @Test func saysBeforehandThatADiskIsTooSmall() throws {
+        let folder = try TemporaryFolder()
+        let output = try OutputFolder(at: folder("out"), sources: [])
+        try output.requireRoom(for: 0)
+        try output.requireRoom(for: 4096)
+        let error = try expectError(.fileIo) { try output.requireRoom(for: .max) }
+        #expect(error.systemError == ENOSPC)
+        #expect(error.expected == "\(Int.max) bytes of free space")
+    }
+
     @Test func refusesWhatExistsUnlessForced() throws {
         let folder = try TemporaryFolder()
         try folder.makeFolder("out")

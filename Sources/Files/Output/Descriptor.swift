@@ -124,6 +124,15 @@ final class Descriptor: Sendable {
         }
     }
 
+    /// The bytes that this user may still write on the file system; nil where it does not tell.
+    var freeByteCount: Int? {
+        var values = statvfs()
+        guard unsafe fstatvfs(number, &values) == 0, values.f_blocks > 0 else { return nil }
+        let (count, overflow) = Int(clamping: values.f_bavail)
+            .multipliedReportingOverflow(by: Int(clamping: values.f_frsize))
+        return overflow ? .max : count
+    }
+
     /// Cuts or extends the file to a length.
     func truncate(byteCount: Int) throws(CheckpointError) {
         try requirePermitted(byteCount, "set the length")

@@ -168,6 +168,21 @@ public final class OutputFolder: Sendable {
         try lockFile.announce(new)
     }
 
+    /// Checks that files of so many bytes in all find room, so that work of hours does not end with a full
+    /// disk.
+    /// - Throws: `file.io`.
+    public func requireRoom(for byteCount: Int) throws(CheckpointError) {
+        guard let free = folder.freeByteCount, free < byteCount else { return }
+        var error = CheckpointError.systemCall(
+            ENOSPC,
+            "write all files",
+            file: folder.name
+        )
+        error.expected = "\(byteCount) bytes of free space"
+        error.found = "\(free)"
+        throw error
+    }
+
     /// Creates a file in the folder.
     /// - Parameters:
     ///   - name: one plain name, or several with `/` between them for a file in a folder below; not

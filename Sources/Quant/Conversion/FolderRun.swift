@@ -13,6 +13,7 @@ struct FolderRun {
     /// Writes the files, the index last, and puts the folder into place.
     func write(_ layouts: [SafetensorsLayout]) throws(CheckpointError) -> ConversionReport {
         try folder.announce(fileNames)
+        try folder.requireRoom(for: byteCountToWrite)
         let decomposing = output.decomposition.map {
             DecompositionRun(
                 plan: $0,
@@ -82,6 +83,13 @@ struct FolderRun {
 
     /// The files of the model.
     private var shards: [ShardPlan.Shard] { output.writesModel ? output.shards.shards : [] }
+
+    /// The bytes of the files that no earlier run finished; of those to be packed the largest, since each is
+    /// removed when it is packed, to a size that is not known yet.
+    private var byteCountToWrite: Int {
+        let counts = output.plan.files.filter { !folder.isResumed($0.name) }.map(\.byteCount)
+        return output.zstdLevel == nil ? counts.reduce(0, +) : counts.max() ?? 0
+    }
 
     /// Whether a weight is in a file that an earlier run finished.
     private func isWritten(_ name: Name) -> Bool {
