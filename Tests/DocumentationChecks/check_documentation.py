@@ -4,8 +4,8 @@
     check_documentation.py --quantize TOOL --model FOLDER [--gguf FILE] [--peers PYTHON]
 
 Every fenced block has a language. `sh`: each line is a command. `python`: runs with transformers. `swift`: the first
-one is the manifest of a package beside this one, the others are its programs; all are built and run, the manifest also
-with the repository's URL. Commands in tables and in the text between backquotes are run as well, or looked up where
+one of README.md is the manifest of a package beside this one, all others are its programs; all are built and run, the
+manifest also with the repository's URL. Commands in tables and in the text between backquotes are run as well, or looked up where
 they take minutes or are this very run: those are listed in SLOW with the reason. A block in another language, and a
 test filter that matches no test, are failures. Closes with "N passed, N failed, N skipped".
 """
@@ -19,7 +19,7 @@ import tempfile
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/adapters.md", "docs/models.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/adapters.md", "docs/models.md", "Sources/Quant/Quant.docc/Working.md"]
 # Commands that are not run here, and why.
 SLOW = {
     "./Scripts/test": "this check is a part of it",
@@ -108,19 +108,22 @@ def shell(command, folder, tools):
         report("tests match: " + command, count and int(count[-1]) > 0, output[-500:])
 
 
-def swift(sources, folder):
-    """Builds the README's package beside this one and runs its programs one after the other."""
-    manifest, programs = sources[0], sources[1:]
-    os.symlink(ROOT, os.path.join(folder, "swift-qlora"))
+def swift(name, manifest, programs, folder):
+    """Builds the README's package beside this one with the programs of a document, one after the other."""
     package = os.path.join(folder, "my-tool")
     code = os.path.join(package, "Sources", "my-tool")
-    os.makedirs(code)
+    os.makedirs(code, exist_ok=True)
     for number, program in enumerate(programs):
         with open(os.path.join(package, "Package.swift"), "w") as file:
             file.write(manifest)
         with open(os.path.join(code, "main.swift"), "w") as file:
             file.write(program)
-        run("README's package with program %d" % (number + 1), ["swift", "run", "--package-path", package], folder)
+        run("%s: program %d" % (name, number + 1), ["swift", "run", "--package-path", package], folder)
+
+
+def swift_from_repository(manifest, folder):
+    """Resolves the README's package with a repository's URL in place of a path."""
+    package = os.path.join(folder, "my-tool")
     branch = subprocess.run(["git", "rev-parse", "--abbrev-ref", "HEAD"], cwd=ROOT, text=True,
                             stdout=subprocess.PIPE).stdout.strip()
     if branch in ("", "HEAD"):
@@ -147,7 +150,9 @@ def main():
         else:
             shutil.copytree(a.model, model)
         shutil.copytree(os.path.join(ROOT, "Examples"), os.path.join(folder, "Examples"))
+        os.symlink(ROOT, os.path.join(folder, "swift-qlora"))
         tools = os.path.dirname(os.path.abspath(a.quantize))
+        manifest = None
         for name in DOCUMENTS:
             with open(os.path.join(ROOT, name), encoding="utf-8") as file:
                 text = file.read()
@@ -165,8 +170,12 @@ def main():
                     skip(name + ": Python", "transformers is not installed")
             for command in inline_commands(text):
                 shell(command, folder, tools)
-            if programs:
-                swift(programs, folder)
+            if programs and manifest is None:
+                manifest, programs = programs[0], programs[1:]
+                swift(name, manifest, programs, folder)
+                swift_from_repository(manifest, folder)
+            elif programs:
+                swift(name, manifest, programs, folder)
     print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
     return 1 if failed else 0
 
