@@ -32,6 +32,7 @@ SLOW = {
     "./Scripts/quickstart --smollm2": "the same steps as ./Scripts/quickstart",
     "swift test --sanitize=address": "builds everything anew",
     "swift test --sanitize=thread": "builds everything anew",
+    "./Scripts/fuzz": "takes hours",
     "cd Benchmarks && swift run -c release": "measures for minutes",
     "python3 Benchmarks/measure_convert.py": "measures for minutes",
     "python3 Benchmarks/measure_fuse.py": "measures for minutes",
