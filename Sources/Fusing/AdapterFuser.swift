@@ -135,7 +135,7 @@ public struct AdapterFuser: Sendable {
             checkpoint,
             try Checkpoint(at: destination, options: opening),
             changes,
-            on: WorkerPool.shared(threadCount: options.threadCount ?? AvailableCores.count)
+            on: options.workers
         )
     }
 

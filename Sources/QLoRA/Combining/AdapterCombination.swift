@@ -108,7 +108,7 @@ public struct AdapterCombination: Sendable {
             @escaping @Sendable (_ module: Int, _ place: Int, _ count: Int, _ density: Double) ->
             [Bool]
     ) throws(CheckpointError) -> AdapterContents {
-        let workers = WorkerPool.shared(threadCount: run.threadCount ?? AvailableCores.count)
+        let workers = run.workers
         let layers = try workers.map(modules.count) {
             (index, _) throws(CheckpointError) -> AdapterContents.Layer in
             let own = ModuleFactors(modules[index], sources, parts)

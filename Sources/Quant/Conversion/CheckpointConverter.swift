@@ -17,25 +17,39 @@ public struct CheckpointConverter: Sendable {
     /// - Parameters:
     ///   - checkpoint: the model, not quantized yet.
     ///   - options: what becomes of its tensors.
+    ///   - running: the threads and the memory for `keepsNonFinite`, which looks at all weights.
     /// - Throws: `quant.unsupported` if the checkpoint is quantized already, if nothing would be
     ///   quantized, or for formats that one model cannot mix; with `keepsNonFinite` also what
     ///   reading throws, since all weights are looked at beforehand.
     public init(
         _ checkpoint: Checkpoint,
-        options: ConversionOptions
+        options: ConversionOptions,
+        running: RunOptions = RunOptions()
     ) throws(CheckpointError) {
-        try self.init(checkpoint, options: options, decomposer: nil, command: "convert")
+        try self.init(
+            checkpoint,
+            options: options,
+            running: running,
+            decomposer: nil,
+            command: "convert"
+        )
     }
 
     /// Plans a conversion that splits some of the weights.
-    /// - Throws: as `init(_:options:)`.
+    /// - Throws: as `init(_:options:running:)`.
     package init(
         _ checkpoint: Checkpoint,
         options: ConversionOptions,
+        running: RunOptions = RunOptions(),
         decomposer: (any WeightDecomposer)?,
         command: String
     ) throws(CheckpointError) {
-        let planner = try ConversionPlanner(checkpoint, options: options, decomposer: decomposer)
+        let planner = try ConversionPlanner(
+            checkpoint,
+            options: options,
+            decomposer: decomposer,
+            running: running
+        )
         self.options = options
         self.command = command
         output = try CheckpointOutput(

@@ -103,7 +103,7 @@ struct CheckpointOutput: Sendable {
         fields: [Fingerprint.Field],
         options: RunOptions
     ) throws(CheckpointError) -> ConversionReport {
-        let workers = WorkerPool.shared(threadCount: options.threadCount ?? AvailableCores.count)
+        let workers = options.workers
         var fingerprint = Fingerprint(toolVersion: options.toolVersion, options: fields)
         try fingerprint.addInputs(of: checkpoint)
         let folder = try OutputFolder(

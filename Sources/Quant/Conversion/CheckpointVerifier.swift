@@ -55,7 +55,7 @@ public struct CheckpointVerifier: Sendable {
     /// - Throws: only what keeps it from going on: `output.stopped`, `limit.memory`, `file.changed`,
     ///   and system errors `file.io`.
     public func run(options: RunOptions = RunOptions()) throws(CheckpointError) -> Report {
-        let workers = WorkerPool.shared(threadCount: options.threadCount ?? AvailableCores.count)
+        let workers = options.workers
         let runner = TileRunner(
             workers: workers,
             scratch: try ScratchPool(workerCount: workers.threadCount, budget: options.budget),

@@ -7,6 +7,7 @@ struct ConversionPlanner {
     private let options: ConversionOptions
     private let choice: ModuleChoice
     private let decomposer: (any WeightDecomposer)?
+    private let nonFiniteCheck: NonFiniteCheck?
     private(set) var units: [ConversionUnit] = []
     private(set) var warnings: [CheckpointWarning]
     private(set) var remedies: [ConversionPlan.Remedy] = []
@@ -19,11 +20,13 @@ struct ConversionPlanner {
     init(
         _ checkpoint: Checkpoint,
         options: ConversionOptions,
-        decomposer: (any WeightDecomposer)? = nil
+        decomposer: (any WeightDecomposer)? = nil,
+        running: RunOptions
     ) throws(CheckpointError) {
         self.checkpoint = checkpoint
         self.options = options
         self.decomposer = decomposer
+        nonFiniteCheck = options.keepsNonFinite ? try NonFiniteCheck(running) : nil
         choice = ModuleChoice(checkpoint: checkpoint, options: options)
         warnings = checkpoint.warnings
         try Self.requireUnquantized(checkpoint)
@@ -121,9 +124,7 @@ struct ConversionPlanner {
             let isTransposed = choice.matrixKind(of: tensor) == .convolution1D
             return split(view, stored, dtype, nil, by: decomposer, isTransposed: isTransposed)
         }
-        if case .quantize = decision, options.keepsNonFinite,
-            let error = try NonFiniteCheck.error(in: stored)
-        {
+        if case .quantize = decision, let error = try nonFiniteCheck?.error(in: stored) {
             warnings.append(CheckpointWarning(error))
             decision = .keep(.nonFinite)
         }

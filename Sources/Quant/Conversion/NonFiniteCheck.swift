@@ -3,30 +3,54 @@ internal import Machine
 internal import SIMDKernels
 internal import Tensors
 
-/// Looks for NaN and infinity in a whole tensor, on all cores.
-enum NonFiniteCheck {
+/// Looks for NaN and infinity in whole tensors, on the threads and within the memory of a run.
+struct NonFiniteCheck {
+    private let workers: WorkerPool
+    private let scratch: ScratchPool
+
+    /// Elements that are looked at together.
+    private static let tileElementCount = 1 << 20
+
+    /// Makes a check that allocates with the first tensor.
+    init(_ options: RunOptions) throws(CheckpointError) {
+        workers = options.workers
+        scratch = try ScratchPool(workerCount: workers.threadCount, budget: options.budget)
+    }
+
     /// Returns the error for a tensor's elements that are not finite; nil if all are.
-    static func error(in source: any FloatSource) throws(CheckpointError) -> CheckpointError? {
-        let tile = 1 << 20
+    func error(in source: any FloatSource) throws(CheckpointError) -> CheckpointError? {
+        let tile = Self.tileElementCount
         let count = (source.elementCount + tile - 1) / tile
-        let sums = try WorkerPool.shared().map(count) {
-            (index, _) throws(CheckpointError) -> Bool in
+        let areFinite = try workers.map(count) {
+            (index, worker) throws(CheckpointError) -> Bool in
             let range = index * tile..<min((index + 1) * tile, source.elementCount)
-            let byteCount = range.count * source.dtype.byteCount
-            var buffer = try AlignedBuffer.allocate(byteCount: byteCount)
-            try buffer.withMutableBytes { (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try source.read(range, into: &bytes)
-            }
-            return buffer.withBytes { bytes in
-                ErrorSumsKernel.selected.sums(
-                    original: bytes,
-                    as: source.dtype.element,
-                    decoded: bytes,
-                    as: source.dtype.element
-                ).nonFiniteCount == 0
+            return try scratch.withScratch(of: worker) { (scratch) throws(CheckpointError) in
+                try Self.isFinite(range, of: source, &scratch)
             }
         }
-        guard sums.contains(false) else { return nil }
+        guard areFinite.contains(false) else { return nil }
         return try FloatScan(of: source).nonFiniteError()
+    }
+
+    private static func isFinite(
+        _ range: Range<Int>,
+        of source: any FloatSource,
+        _ scratch: inout WorkerScratch
+    ) throws(CheckpointError) -> Bool {
+        let byteCount = range.count * source.dtype.byteCount
+        try scratch.reserve(input: byteCount)
+        try scratch.input.withMutablePrefix(byteCount) {
+            (bytes: inout MutableRawSpan) throws(CheckpointError) in
+            try source.read(range, into: &bytes)
+        }
+        return scratch.input.withPrefix(byteCount) { bytes in
+            // The kernel that measures errors counts them on the way.
+            ErrorSumsKernel.selected.sums(
+                original: bytes,
+                as: source.dtype.element,
+                decoded: bytes,
+                as: source.dtype.element
+            ).nonFiniteCount == 0
+        }
     }
 }

@@ -21,6 +21,11 @@ public struct RunOptions: Sendable {
 
     /// Makes options with these defaults.
     public init() {}
+
+    /// The threads.
+    package var workers: WorkerPool {
+        WorkerPool.shared(threadCount: threadCount ?? AvailableCores.count)
+    }
 }
 
 /// How far a run is.

@@ -48,7 +48,11 @@ struct Convert: ToolCommand {
             on: console
         )
         let options = quantization.resolved(output: output, measuresErrors: !quantization.noMeasure)
-        let converter = try CheckpointConverter(checkpoint, options: options)
+        let converter = try CheckpointConverter(
+            checkpoint,
+            options: options,
+            running: resolved.runOptions(on: console)
+        )
         let run = ModelRun(
             command: "convert",
             source: src,
