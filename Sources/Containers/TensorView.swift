@@ -41,6 +41,22 @@ public struct TensorView: Sendable {
         self.elements = elements
     }
 
+    /// The same tensor under another name.
+    package func named(_ name: Name) -> TensorView {
+        TensorView(
+            description: TensorDescription(
+                name: name,
+                dtype: description.dtype,
+                shape: description.shape
+            ),
+            fileName: fileName,
+            storedName: storedName,
+            storedType: storedType,
+            storedByteCount: storedByteCount,
+            elements: elements
+        )
+    }
+
     /// Reads elements of the flattened tensor (row-major) in `description.dtype`, little-endian.
     /// - Parameters:
     ///   - range: element indices; for sub-byte types both ends fall on whole bytes.

@@ -76,14 +76,9 @@ struct AdapterChanges: WeightChanges {
         _ checkpoint: Checkpoint,
         _ tree: ModuleTree
     ) throws(CheckpointError) {
-        let config = part.adapter.config
-        guard config.layerReplication.isEmpty else {
-            throw unsupported("layer_replication", "layers that share weights cannot be merged")
-        }
         let adapter = try part.adapter.bound(to: tree)
         try part.adapter.baseCheck?.check(checkpoint)
         warnings += adapter.warnings
-        try checkTied(adapter, tree)
         for carried in adapter.carriedWeights {
             try carry(carried, checkpoint)
         }
@@ -180,32 +175,6 @@ struct AdapterChanges: WeightChanges {
                     tensor: carried.view.description.name
                 )
             )
-        )
-    }
-
-    /// A head that is tied to the embedding would change with it.
-    private func checkTied(_ adapter: BoundAdapter, _ tree: ModuleTree) throws(CheckpointError) {
-        guard tree.tiesHead, let embedding = tree.inputEmbedding else { return }
-        let ends = [embedding, tree.outputHead ?? ""]
-        let touched = Set(
-            adapter.layers.map(\.target.module.name).filter(ends.contains)
-                + adapter.replacements.map { String($0.tensor.text.dropLast(".weight".count)) }
-                .filter(ends.contains)
-        )
-        if !touched.isEmpty, touched.count < 2 || !adapter.config.ensuresWeightTying {
-            throw unsupported(
-                touched.contains(embedding) ? "target_modules" : "modules_to_save",
-                "\(touched.sorted().joined(separator: " and ")): embedding and output head are one "
-                    + "tensor, and merging would change both"
-            )
-        }
-        // A list, and equal lists for both, are rows of the one tensor.
-        guard case .modules(let modules)? = adapter.config.trainableTokens,
-            modules.count == 1 || Set(modules.values).count > 1
-        else { return }
-        throw unsupported(
-            "trainable_token_indices",
-            "embedding and output head are one tensor, and would have different rows"
         )
     }
 

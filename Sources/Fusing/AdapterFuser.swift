@@ -89,6 +89,8 @@ public struct AdapterFuser: Sendable {
                 hint: "fuse it, and convert the result"
             )
         }
+        let fused = try FusedBase(checkpoint, parts)
+        let checkpoint = fused.checkpoint
         self.checkpoint = checkpoint
         changes = try AdapterChanges(checkpoint, parts)
         mergedModuleCount = changes.mergedModuleCount
@@ -101,7 +103,7 @@ public struct AdapterFuser: Sendable {
             checkpoint,
             changes: changes,
             options: edit,
-            warnings: changes.warnings
+            warnings: fused.warnings + changes.warnings
         )
     }
 

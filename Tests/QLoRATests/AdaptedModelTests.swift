@@ -1,5 +1,6 @@
 import CheckpointIO
 import Foundation
+import Fusing
 import Models
 import SIMDKernels
 import Quant
@@ -95,12 +96,84 @@ import Testing
                 }
             } catch {
                 #expect(error.code == .adapterUnsupported, "\(id): \(error)")
-                #expect(id.hasPrefix("replication") || id == "lora_bias", "\(id): \(error)")
+                #expect(id == "lora_bias", "\(id): \(error)")
             }
             // To unmerge, or unload, is to use the base again.
             #expect(try Self.logits(model.base, ids) == bare)
         }
         #expect(count >= 33)
+    }
+
+    /// Also of layers that share weights, and of a head that is told apart from the embedding it is tied to.
+    @Test func fusedModelsGiveTheLogitsOfTheirAdapters() throws {
+        let tensors = try Self.tensors("adapters.safetensors")
+        let folder = try TemporaryFolder()
+        var fused: Set<String> = []
+        for members in try Self.cases("adapters.json") {
+            let id = try #require(members["id"] as? String)
+            let base = try #require(members["base"] as? String)
+            guard let expected = tensors["\(id).logits"], base.hasPrefix("bases/") else { continue }
+            let name = try #require(base.split(separator: "/").last)
+            let ids = try #require(tensors["input_ids.\(name)"])
+            let adapter = try AdapterFolder(at: GoldenModel.url("adapters/\(id)").path)
+            let checkpoint = try Checkpoint(at: GoldenModel.url(base).path)
+            do throws(CheckpointError) {
+                let fuser = try AdapterFuser(checkpoint, [AdapterFuser.Part(adapter)])
+                _ = try fuser.run(to: folder(id))
+            } catch {
+                #expect(id == "lora_bias" && error.code == .adapterUnsupported, "\(id): \(error)")
+                continue
+            }
+            let model = try LanguageModel(at: folder(id))
+            #expect(Self.agree(try Self.logits(model, ids), expected.floats), "\(id)")
+            fused.insert(id)
+        }
+        let special = ["replication", "replication_shuffled", "tied_embedding", "tied_save"]
+        #expect(fused.count >= 28 && fused.isSuperset(of: special), "\(fused.sorted())")
+    }
+
+    @Test func layersAreStackedAnewOnlyWhereTheyAreAlike() throws {
+        let folder = try TemporaryFolder()
+        func checkpoint(_ changes: JSONObject, _ name: String) throws -> Checkpoint {
+            let url = URL(fileURLWithPath: folder(name))
+            try TestModel.llama("LlamaForCausalLM", changes).write(to: url)
+            return try Checkpoint(
+                at: folder(name),
+                options: .init(allowsAnyArchitecture: changes["model_type"] != nil)
+            )
+        }
+        let tied: JSONObject = ["tie_word_embeddings": true]
+        let model = try checkpoint(tied, "tied")
+        let stacked = try model.restacked([1, 0, 1])
+        #expect(stacked.model?.layerCount == 3)
+        let name: Name = "model.layers.2.mlp.up_proj.weight"
+        #expect(stacked[name]?.storedName == "model.layers.1.mlp.up_proj.weight")
+        #expect(stacked.tensors.count == model.tensors.count + (model.tensors.count - 2) / 2)
+        try expectError(.configRange) { try model.restacked([0, 2]) }
+        let own = try model.withOwnHead()
+        #expect(own["lm_head.weight"]?.storedName == "model.embed_tokens.weight")
+        #expect(own.model?.tiesWordEmbeddings == false)
+        try expectError(.configUnsupported) { try own.withOwnHead() }
+
+        // A window that begins at some layer is not that of a layer elsewhere.
+        var windowed = tied
+        windowed["use_sliding_window"] = true
+        let sliding = try checkpoint(windowed, "windowed")
+        try expectError(.configUnsupported) { try sliding.restacked([1, 0]) }
+        windowed["layer_types"] = ["sliding_attention", "full_attention"]
+        let typed = try checkpoint(windowed, "typed").restacked([1, 0, 0])
+        guard case .array(let types)? = typed.configuration?["layer_types"] else {
+            Issue.record("no layer_types")
+            return
+        }
+        let texts = types.map { if case .string(let text) = $0 { text } else { "" } }
+        #expect(texts == ["full_attention", "sliding_attention", "sliding_attention"])
+        var unknown = tied
+        unknown["architectures"] = ["SomethingElse"]
+        unknown["model_type"] = "unknown"
+        let other = try checkpoint(unknown, "unknown")
+        try expectError(.configUnsupported) { try other.restacked([1, 0]) }
+        try expectError(.configUnsupported) { try other.withOwnHead() }
     }
 
     @Test func samplesOfABatchHaveAdaptersOfTheirOwn() throws {

@@ -120,21 +120,15 @@ public struct AdaptedModel: Sendable {
     /// The model with the active adapters in its weights.
     ///
     /// Sums are float32, rounded once to the type of a dense weight; a quantized one is quantized again as
-    /// it was. A head that is tied to the embedding is not any more, where they differ now.
-    /// - Throws: `adapter.unsupported` where layers share weights, or `B` has a bias and the layer none;
-    ///   `adapter.notFinite`; `limit.memory`.
+    /// it was. A head that is tied to the embedding is not any more, where they differ now; layers that share
+    /// weights have their own then.
+    /// - Throws: `adapter.unsupported` where `B` has a bias and the layer none; `adapter.notFinite`;
+    ///   `limit.memory`.
     public func merged() throws(CheckpointError) -> LanguageModel {
         let active = named(activeNames)
-        if let (name, _) = active.first(where: { !$0.adapter.config.layerReplication.isEmpty }) {
-            throw CheckpointError(
-                .adapterUnsupported,
-                "\(name) repeats layers, which share weights and cannot be merged",
-                key: "layer_replication"
-            )
-        }
         var model = try self.model()
         var workspace = try LayerWorkspace()
-        let variants = LayerVariants(base, active)
+        let variants = LayerVariants(try stacked(active.map(\.adapter)), active)
         try model.mapLinearLayers { (name, layer) throws(CheckpointError) in
             try variants.merged(name, layer, activeNames, &workspace)
         }

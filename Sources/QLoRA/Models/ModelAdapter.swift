@@ -26,18 +26,7 @@ struct ModelAdapter: Sendable {
         weight: Double
     ) throws(CheckpointError) {
         config = folder.config
-        let ranges = folder.config.layerReplication
-        if let range = ranges.first(where: { $0.isEmpty || $0.upperBound > model.layers.count }) {
-            throw CheckpointError(
-                .adapterRange,
-                "there are no such layers",
-                file: AdapterFileName.config,
-                key: "layer_replication",
-                expected: "ranges within 0..<\(model.layers.count)",
-                found: "\(range)"
-            )
-        }
-        layerOrder = ranges.isEmpty ? nil : ranges.flatMap { Array($0) }
+        layerOrder = try folder.config.layerOrder(of: model.layers.count)
         let tree = ModuleTree(
             model.config,
             layerOrder: layerOrder,
