@@ -63,7 +63,8 @@ struct AdapterChanges: WeightChanges {
         return MergedFloats(
             base: source,
             rowCount: shape[0],
-            columnCount: shape[1],
+            // A convolution's kernel is a row: `ΔW[o, i, k…] = Σ B[o, q] · A[q, i, k…]`.
+            columnCount: shape.dropFirst().reduce(1, *),
             merges: own.map { MergedFloats.Merge(factors: $0.0, columnFactors: $0.columnFactors) },
             rows: rows[name] ?? [:]
         )
@@ -122,11 +123,9 @@ struct AdapterChanges: WeightChanges {
         let name = Name(module.name + ".weight")
         // A tied head has no weight of its own, and the factors of the embedding.
         if tree.tiesHead, module.name == tree.outputHead, checkpoint[name] == nil { return }
-        guard module.shape.count == 2 else {
-            throw unsupported("target_modules", "\(module.name) is a convolution")
-        }
         // Everything is read once, so that nothing is found out half-way.
         let adapter = try layer.adapter(weight: weight)
+        if module.kind == .convolution { try check(adapter, isOf: module) }
         var columnFactors: [Float]?
         if module.kind == .embedding, let magnitude = adapter.magnitude {
             columnFactors = try EmbeddingNorms(checkpoint, name, adapter).factors(magnitude)
@@ -139,6 +138,31 @@ struct AdapterChanges: WeightChanges {
             }
             let scaled = bias.map { Float(adapter.scaling) * $0 }
             biases[biasName] = biases[biasName].map { zip($0, scaled).map { $0 + $1 } } ?? scaled
+        }
+    }
+
+    private func check(
+        _ adapter: LoRAAdapter,
+        isOf convolution: ModuleTree.Module
+    ) throws(CheckpointError) {
+        let shape = convolution.shape
+        let kernelCount = shape.dropFirst().reduce(1, *)
+        guard adapter.outputCount == shape[0] else {
+            throw CheckpointError(
+                .adapterShape,
+                "the factors of \(convolution.name) belong to another convolution",
+                file: AdapterFileName.weights,
+                expected: "\(shape[0]) outputs",
+                found: "\(adapter.outputCount)"
+            )
+        }
+        // The factors see all channels, each group of a weight only its own.
+        guard adapter.inputCount == kernelCount else {
+            throw unsupported(
+                "target_modules",
+                "\(convolution.name) has a kernel of \(kernelCount) numbers and the adapter one of "
+                    + "\(adapter.inputCount), as for a convolution in groups"
+            )
         }
     }
 

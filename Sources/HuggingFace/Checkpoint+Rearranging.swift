@@ -4,8 +4,9 @@ package import Files
 /// Models made of the tensors of another one, without a copy: what adapters can ask for that stack layers anew
 /// or tell apart what is tied.
 extension Checkpoint {
-    /// Returns the model with its layers stacked anew: in `order`, left out or several times.
-    /// - Parameter order: the layer at each place.
+    /// Stacks the layers anew.
+    /// - Parameter order: the layer at each place; layers may be left out, and occur several times.
+    /// - Returns: the model with so many layers.
     /// - Throws: `config.unsupported` if the layers are not alike or the architecture is not known;
     ///   `config.range` for a layer that there is not.
     package func restacked(_ order: [Int]) throws(CheckpointError) -> Checkpoint {
@@ -38,7 +39,8 @@ extension Checkpoint {
         return try rearranged(Array(tensors[..<first]) + stack + rest, json)
     }
 
-    /// Returns the model with an output head of its own, equal to the embedding that it is tied to.
+    /// Gives the output head a tensor of its own, equal to the embedding that it is tied to.
+    /// - Returns: the model, not tied any more.
     /// - Throws: `config.unsupported` if it is not tied, or the architecture is not known.
     package func withOwnHead() throws(CheckpointError) -> Checkpoint {
         guard let model, var json = configuration, model.tiesWordEmbeddings,

@@ -3,6 +3,7 @@
 
 1. Every adapter folder of the golden data, which PEFT saved: the fused model has to give the logits of PEFT's
    unmerged model, also where layers share weights, or embedding and head are tied and the adapter tells them apart.
+   Convolutions of small vision models likewise; those in groups have to be refused.
 2. A real model and the embedded one, with LoRA, DoRA, rsLoRA and patterns made here: fused onto the 16-bit
    original it equals PEFT's merge_and_unload but for single roundings; fused onto the dequantized weights it gives
    the logits of the adapter on bitsandbytes' 4-bit layers.
@@ -21,7 +22,8 @@ import sys
 import bitsandbytes
 import peft
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
+from transformers import (AutoConfig, AutoModel, AutoModelForCausalLM, BitsAndBytesConfig, ConvNextConfig, ConvNextModel,
+                          ResNetConfig, ResNetModel)
 from transformers.utils import logging
 
 logging.set_verbosity_error()
@@ -77,6 +79,39 @@ def golden_folders(scratch):
         expected = logits(peft.PeftModel.from_pretrained(model, folder).eval(), ids)
         off = distance(logits(load(fused), ids), expected)
         check(f"golden {case['id']}", off <= 2e-5, f"logits off by {off:.1e} of the largest")
+
+
+def convolutions(scratch):
+    """Adapters on the convolutions of small models with random weights, also DoRA."""
+    torch.manual_seed(3)
+    resnet = ResNetModel(ResNetConfig(embedding_size=16, hidden_sizes=[16, 32], depths=[1, 1], layer_type="basic"))
+    convnext = ConvNextModel(ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2))
+    pixels = torch.randn(2, 3, 64, 64)
+    for name, model, targets, rank in (("resnet", resnet, ["convolution"], 4), ("convnext", convnext, ["patch_embeddings", "pwconv1"], 4),
+                                       ("convnext in groups", convnext, ["dwconv"], 32)):
+        for dora in (False, True):
+            kind = name + (" DoRA" if dora else "")
+            base, adapter, fused = (os.path.join(scratch, kind.replace(" ", "-") + end) for end in ("-base", "-adapter", "-fused"))
+            model.eval().save_pretrained(base)
+            config = peft.LoraConfig(r=rank, lora_alpha=8, target_modules=targets, use_dora=dora)
+            adapted = peft.get_peft_model(AutoModel.from_pretrained(base), config).eval()
+            for key, parameter in adapted.named_parameters():
+                if "lora_B" in key:
+                    parameter.data.normal_(std=0.05)
+                elif "magnitude" in key:
+                    parameter.data.mul_(1 + 0.1 * torch.randn(parameter.shape))
+            adapted.save_pretrained(adapter)
+            status, message = quantize("fuse", base, adapter, fused)
+            if "groups" in name:
+                check(f"{kind}: refused", status == 69 and "in groups" in message, message.strip().split("\n")[-1][:100])
+                continue
+            if status:
+                check(f"{kind}: fused", False, message.strip())
+                continue
+            with torch.no_grad():
+                expected, found = adapted(pixels)[0], AutoModel.from_pretrained(fused).eval()(pixels)[0]
+            off = distance(found, expected)
+            check(f"{kind}: fused", off <= 1e-5, f"outputs off by {off:.1e} of the largest")
 
 
 def configurations():
@@ -276,6 +311,7 @@ def main():
     global TOOL
     TOOL = os.path.abspath(arguments.quantize)
     golden_folders(arguments.scratch)
+    convolutions(arguments.scratch)
     ids = torch.randint(5, 400, (2, 24), generator=torch.Generator().manual_seed(1))
     real_model("tiny", arguments.tiny, arguments.scratch, ids)
     combined_and_converted(arguments.tiny, arguments.scratch, ids)

@@ -218,6 +218,41 @@ import Testing
         #expect(newBias == zip(oldBias ?? [], adapter.bias ?? []).map { $0 + 2 * $1 })
     }
 
+    @Test func convolutionsAreMergedButForThoseInGroups() throws {
+        let folder = try TemporaryFolder()
+        var model = TestModel("SomeNet", type: "some")
+        model.add("stem.weight", 8, 3, 2, 2)
+        try model.write(to: URL(fileURLWithPath: folder("base")))
+        let options = Checkpoint.Options(allowsAnyArchitecture: true)
+        let base = try Checkpoint(at: folder("base"), options: options)
+        let config = LoRAConfig(rank: 4, alpha: 8, targetModules: .list(["stem"]))
+        func fuser(_ name: String, _ adapter: LoRAAdapter, b: [Int]) throws -> AdapterFuser {
+            let shapes = ([adapter.rank, adapter.inputCount / 4, 2, 2], b)
+            let layer = AdapterContents.Layer("stem", adapter, kind: .convolution, shapes: shapes)
+            try AdapterContents(config, layers: [layer]).write(to: folder(name))
+            let part = AdapterFuser.Part(try AdapterFolder(at: folder(name)))
+            return try AdapterFuser(base, [part])
+        }
+        let plain = LoRAAdapter(
+            a: Self.matrix(4, 12, 1),
+            b: Self.matrix(8, 4, 2),
+            scaling: 2
+        )
+        _ = try fuser("plain", plain, b: [8, 4, 1, 1]).run(to: folder("fused"))
+        let fused = try Checkpoint(at: folder("fused"), options: options)
+        let (old, new) = (base["stem.weight"], fused["stem.weight"])
+        #expect(new?.description.shape == [8, 3, 2, 2])
+        let sums = zip(try old?.finiteFloats() ?? [], plain.delta().elements).map { $0 + $1 }
+        #expect(try new?.finiteFloats() == sums)
+
+        // Of other kernels, and of a convolution in groups.
+        let wide = LoRAAdapter(a: Self.matrix(4, 24, 1), b: plain.b, scaling: 2)
+        try expectError(.adapterUnsupported) { try fuser("wide", wide, b: [8, 4, 1, 1]) }
+        let short = LoRAAdapter(a: plain.a, b: Self.matrix(6, 4, 2), scaling: 2)
+        try expectError(.adapterShape) { try fuser("short", short, b: [6, 4, 1, 1]) }
+        try expectError(.adapterUnsupported) { try fuser("groups", plain, b: [16, 2, 1, 1]) }
+    }
+
     @Test func refusesWhatDoesNotFitAndWritesNothing() throws {
         let folder = try TemporaryFolder()
         let base = try Self.base(in: folder)

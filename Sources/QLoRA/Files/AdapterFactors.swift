@@ -36,15 +36,11 @@ struct AdapterFactors {
             layers.append(
                 AdapterContents.Layer(
                     module.name,
-                    LoRAAdapter(
-                        a: try matrix(a),
-                        b: try matrix(b),
-                        bias: try bias.map { (view) throws(CheckpointError) in
-                            try view.finiteFloats()
-                        },
-                        magnitude: try magnitude.map { (view) throws(CheckpointError) in
-                            try view.finiteFloats()
-                        },
+                    try LoRAAdapter(
+                        reading: a,
+                        b,
+                        bias: bias,
+                        magnitude: magnitude,
                         scaling: module.scaling
                     ),
                     kind: module.kind,
@@ -74,15 +70,6 @@ struct AdapterFactors {
         Dictionary(
             try read(folder).layers.map { ($0.module, $0.adapter) },
             uniquingKeysWith: { first, _ in first }
-        )
-    }
-
-    private static func matrix(_ view: TensorView) throws(CheckpointError) -> Matrix {
-        let shape = view.description.shape
-        return Matrix(
-            rowCount: shape[0],
-            columnCount: shape.dropFirst().reduce(1, *),
-            elements: try view.finiteFloats()
         )
     }
 }

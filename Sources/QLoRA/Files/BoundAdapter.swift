@@ -51,26 +51,15 @@ extension BoundAdapter.Layer {
     /// Reads the factors.
     /// - Parameter weight: a factor of the scaling.
     /// - Returns: those of a linear layer; of an embedding `A` is `[r, V]` and `B` `[D, r]`.
-    /// - Throws: `num.nonFinite`; what reading throws.
+    /// - Throws: `adapter.shape` and `adapter.unsupported` for factors of convolutions that do not go together;
+    ///   `num.nonFinite`; what reading throws.
     public func adapter(weight: Double = 1) throws(CheckpointError) -> LoRAAdapter {
-        LoRAAdapter(
-            a: try Self.matrix(a),
-            b: try Self.matrix(b),
-            bias: try bias.map { (view) throws(CheckpointError) in try view.finiteFloats() },
-            magnitude: try magnitude.map { (view) throws(CheckpointError) in
-                try view.finiteFloats()
-            },
-            scaling: weight * target.scaling,
-            dropout: 0
-        )
-    }
-
-    private static func matrix(_ view: TensorView) throws(CheckpointError) -> Matrix {
-        let shape = view.description.shape
-        return Matrix(
-            rowCount: shape[0],
-            columnCount: shape.dropFirst().reduce(1, *),
-            elements: try view.finiteFloats()
+        try LoRAAdapter(
+            reading: a,
+            b,
+            bias: bias,
+            magnitude: magnitude,
+            scaling: weight * target.scaling
         )
     }
 }
