@@ -9,11 +9,12 @@ internal import Tensors
 /// so that it comes from there and not from a cache; with more rows the same weight is used again.
 enum ProductFamily: BenchmarkFamily {
     private static let blockSize = 64
+    /// Rows of activations, from writing a token to reading a prompt.
+    private static let rowCounts = [1, 2, 4, 8, 32, 128, BenchmarkMemory.mostProductRowCount]
 
     static func cases(size: Int) -> [BenchmarkCase] {
         CodeWidth.allCases.flatMap { width in
-            [1, 2, 4, 8, 32, 128, BenchmarkMemory.mostProductRowCount].filter { $0 <= size }.flatMap
-            { rows in
+            rowCounts.filter { $0 <= size }.flatMap { rows in
                 ComputeMode.allCases.flatMap { mode in
                     MultiplyKernel.compiled(width, mode).supported.compactMap {
                         product($0, rows, size)

@@ -50,14 +50,34 @@ package final class PackedWeight: Sendable {
 
     /// The weight as the C functions take it, while it lives.
     @unsafe var arguments: qk_packed_weight {
-        let floats = unsafe tables.address.assumingMemoryBound(to: Float.self)
         let count = values?.values.count ?? 0
         return unsafe qk_packed_weight(
-            codes: codes.address.assumingMemoryBound(to: UInt8.self),
+            panels,
+            codes: codes.address,
             scales: scales.address.assumingMemoryBound(to: Float.self),
+            values,
+            floats: tables.address.assumingMemoryBound(to: Float.self),
+            integers: (tables.address + 4 * count).assumingMemoryBound(to: Int8.self)
+        )
+    }
+}
+
+extension qk_packed_weight {
+    /// Puts together addresses; those of what 4-bit codes stand for do not count for 8-bit ones.
+    @unsafe
+    fileprivate init(
+        _ panels: PackedPanels,
+        codes: UnsafeRawPointer?,
+        scales: UnsafePointer<Float>?,
+        _ values: Codebook4Bit?,
+        floats: UnsafePointer<Float>?,
+        integers: UnsafePointer<Int8>?
+    ) {
+        unsafe self.init(
+            codes: codes?.assumingMemoryBound(to: UInt8.self),
+            scales: scales,
             values: values == nil ? nil : floats,
-            int8_values: values == nil
-                ? nil : (tables.address + 4 * count).assumingMemoryBound(to: Int8.self),
+            int8_values: values == nil ? nil : integers,
             int8_step: values?.int8Step ?? 1,
             n: panels.rowCount,
             k: panels.columnCount,
@@ -86,14 +106,12 @@ func withPackedWeight(
                 unsafe (values?.int8Values ?? []).withUnsafeBufferPointer { integers in
                     unsafe body(
                         qk_packed_weight(
-                            codes: codes.assumingMemoryBound(to: UInt8.self).baseAddress,
+                            panels,
+                            codes: codes.baseAddress,
                             scales: scales.baseAddress,
-                            values: floats.baseAddress,
-                            int8_values: integers.baseAddress,
-                            int8_step: values?.int8Step ?? 1,
-                            n: panels.rowCount,
-                            k: panels.columnCount,
-                            group: panels.group
+                            values,
+                            floats: floats.baseAddress,
+                            integers: integers.baseAddress
                         )
                     )
                 }

@@ -66,14 +66,14 @@ INLINE_LANES void multiply_tile_transposed(const qk_multiply_dense_arguments *a,
         }
 }
 
-/// Calls `tile` for all rows.
-#define FOR_EACH_ROW_TILE(tile, a, output, outputs, type)                                          \
+/// Calls `tile` for all rows, with what stands behind its rows.
+#define FOR_EACH_ROW_TILE(tile, a, ...)                                                            \
     do {                                                                                           \
         size_t row = 0;                                                                            \
         for (; row + ROWS <= (a)->rows; row += ROWS)                                               \
-            tile(a, row, ROWS, output, outputs, type);                                             \
+            tile(a, row, ROWS, __VA_ARGS__);                                                       \
         for (; row < (a)->rows; row++)                                                             \
-            tile(a, row, 1, output, outputs, type);                                                \
+            tile(a, row, 1, __VA_ARGS__);                                                          \
     } while (0)
 
 /// So far ahead of the weights in use the next are asked for.
@@ -139,11 +139,7 @@ INLINE_LANES void multiply_outputs(const qk_multiply_dense_arguments *a, const q
         return;
     }
     if ((a->end_output - a->first_output) * a->k * qk_float_size(type) <= CACHED_WEIGHT_BYTES) {
-        size_t row = 0;
-        for (; row + ROWS <= a->rows; row += ROWS)
-            multiply_rows(a, row, ROWS, type);
-        for (; row < a->rows; row++)
-            multiply_rows(a, row, 1, type);
+        FOR_EACH_ROW_TILE(multiply_rows, a, type);
         return;
     }
     size_t output = a->first_output;

@@ -1,6 +1,13 @@
 internal import Containers
 internal import Files
-internal import Foundation
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
 
 extension GGUFConfig {
     /// Returns `rope_scaling`, or nil if positions are taken as they are.
