@@ -21,6 +21,7 @@ struct ErrorReport: Sendable {
 
     /// Reports an error of the library.
     init(_ error: CheckpointError) {
+        let error = error.spoken
         status = ExitStatus(error.category)
         line = error.description
         hint = error.hint

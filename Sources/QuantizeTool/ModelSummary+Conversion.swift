@@ -6,7 +6,7 @@ extension ModelSummary {
     init(command: String, modelName: String, plan: ConversionPlan) {
         self.init(command: command, modelName: modelName)
         add(plan.tensors.map { ($0, $0.outputByteCount, nil) })
-        warnings = plan.warnings.map(\.description)
+        warnings = plan.warnings.map { OptionNames.spoken($0.description) }
         let files = plan.files.count == 1 ? "1 file" : "\(plan.files.count) files"
         sentence =
             "\(plan.changedTensors.count) of \(plan.tensors.count) tensors are to change: "
@@ -19,7 +19,7 @@ extension ModelSummary {
         self.init(command: command, modelName: modelName)
         add(report.tensors.map { ($0.plan, $0.outputByteCount, $0.distortion) })
         fileByteCount = report.fileByteCount
-        warnings = report.warnings.map(\.description)
+        warnings = report.warnings.map { OptionNames.spoken($0.description) }
         for tensor in report.tensors where tensor.flushedToZeroCount > 0 {
             warnings.append(
                 "\(tensor.plan.name): \(Quantity.count(tensor.flushedToZeroCount)) values were "

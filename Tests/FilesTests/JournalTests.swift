@@ -50,7 +50,7 @@ import Testing
             try Self.record("one", 9_000_000, in: output)
             _ = try output.createFile("two", byteCount: 1000)
             let kept = output.abandon(after: CheckpointError(.outputStopped, "stopped"))
-            #expect(kept?.hint?.contains("--resume") == true)
+            #expect(kept?.hint?.contains("`resumes`") == true)
         }
         #expect(try folder.listing("out.partial") == ["journal.jsonl", "one"])
         let output = try Self.start(folder)
@@ -73,7 +73,7 @@ import Testing
                 try Self.start(folder, resume: false)
             }
             #expect(error.message.contains("2 files"))
-            #expect(error.hint?.contains("--resume") == true)
+            #expect(error.hint?.contains("`resumes`") == true)
             try expectError(.outputUnfinished) {
                 try OutputFolder.check(folder("out"), sources: [], overwrite: false)
             }

@@ -135,7 +135,7 @@ package final class InputFolder: Sendable {
             .pathLinkOutside,
             "a symbolic link that leaves the model's folder",
             file: name.text,
-            hint: "if you trust it, pass --follow-links"
+            hint: "`followsLinks` permits it, if you trust it"
         )
     }
 

@@ -33,7 +33,7 @@ extension CheckpointError {
         self.init(
             .limitMemory,
             refusal.description,
-            hint: "give more with --memory-limit, or use fewer threads"
+            hint: "give more with `budget`, or use fewer threads"
         )
     }
 }

@@ -64,7 +64,7 @@ public struct Fingerprint: Hashable, Sendable {
                     ?? "nothing",
                 found: now.map { then?.key == $0.key ? $0.value : "\($0.key) = \($0.value)" }
                     ?? "nothing",
-                hint: "repeat the earlier command, or start anew without --resume"
+                hint: "repeat the earlier command, or start anew without `resumes`"
             )
         }
     }

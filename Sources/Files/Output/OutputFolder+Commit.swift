@@ -181,7 +181,7 @@ extension OutputFolder {
         removeOwn(except: (journal?.recordedNames ?? []).union([Journal.fileName]))
         _ = folder.remove(LockFile.fileName)
         var kept = error
-        let advice = "what is finished is kept: run the same command with --resume to continue"
+        let advice = "what is finished is kept: the same run with `resumes` continues"
         kept.hint =
             error.code == .outputStopped
             ? advice

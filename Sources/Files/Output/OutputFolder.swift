@@ -129,7 +129,7 @@ public final class OutputFolder: Sendable {
     private static func stillResumable(_ error: CheckpointError) -> CheckpointError {
         guard error.code == .fileIo || error.code == .limitMemory else { return error }
         var error = error
-        let advice = "what was finished before is kept: --resume can try again"
+        let advice = "what was finished before is kept: `resumes` can try again"
         error.hint = [error.hint, advice].compactMap { $0 }.joined(separator: "; ")
         return error
     }

@@ -20,7 +20,7 @@ extension OutputPlace {
     ) throws(CheckpointError) -> FolderContent? {
         guard let status = FileStatus(at: destination) else { return nil }
         guard overwrite else {
-            throw existsError("it exists already", hint: "--force replaces an earlier result")
+            throw existsError("it exists already", hint: "`overwrites` replaces an earlier result")
         }
         guard status.isFolder else { throw existsError("it is not a folder", hint: Self.elsewhere) }
         guard
@@ -103,7 +103,7 @@ extension OutputPlace {
     }
 
     private static let elsewhere =
-        "move it away or remove it yourself, or name another destination; --force replaces only"
+        "move it away or remove it yourself, or name another destination; `overwrites` replaces only"
         + " what an earlier run wrote"
 
     // MARK: The temporary folder
@@ -143,7 +143,7 @@ extension OutputPlace {
             .outputUnfinished,
             "a stopped run had finished \(files) of it",
             file: destination,
-            hint: "--resume continues that run, --force starts anew"
+            hint: "`resumes` continues that run, `overwrites` starts anew"
         )
     }
 

@@ -306,11 +306,11 @@ struct ConversionPlanner {
             )
         }
         let skip = options.skip.filter { !modules.contains(where: $0.matches) }
-            .map { warning("--skip", $0, "module") }
+            .map { warning("`skip`", $0, "module") }
         let only = options.only.filter { !linear.contains(where: $0.matches) }
-            .map { warning("--only", $0, "linear layer") }
+            .map { warning("`only`", $0, "linear layer") }
         let rules = options.rules.map(\.pattern).filter { !linear.contains(where: $0.matches) }
-            .map { warning("--tensor-type", $0, "linear layer") }
+            .map { warning("`rules`", $0, "linear layer") }
         return skip + only + rules
     }
 
@@ -373,7 +373,7 @@ struct ConversionPlanner {
                 "no weight of the model would be quantized",
                 hint: ConversionDoubts.unreadTypes(checkpoint, choice).map {
                     "the linear weights are \($0.types), which are not read"
-                } ?? "see which modules --skip, --only and --tensor-type leave"
+                } ?? "see which modules `skip`, `only` and `rules` leave"
             )
         }
         guard let other = quantized.first(where: { $0.config.format != first.config.format })

@@ -34,7 +34,7 @@ struct FloatScan {
             tensor: source.name,
             expected: "finite numbers",
             found: "\(count) of \(source.elementCount) not finite",
-            hint: "--keep-nonfinite leaves such tensors unquantized"
+            hint: "`keepsNonFinite` leaves such tensors unquantized"
         )
     }
 
@@ -53,7 +53,7 @@ struct FloatScan {
             "\(count) elements do not fit \(dtype.rawValue); the largest is \(largest)",
             file: source.fileName,
             tensor: source.name,
-            hint: dtype == .float16 ? "use --dtype bf16, or a format other than int8" : nil
+            hint: dtype == .float16 ? "use `dtype` bf16, or a format other than int8" : nil
         )
     }
 

@@ -100,7 +100,7 @@ struct Verify: ToolCommand {
         lines.append(summary.sentence)
         for finding in found.findings {
             lines.append("  \(finding)")
-            if let hint = finding.hint { lines.append("    hint: \(hint)") }
+            if let hint = finding.spoken.hint { lines.append("    hint: \(hint)") }
         }
         let time = ReportDocument.Fact(
             "time",

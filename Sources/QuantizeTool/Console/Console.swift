@@ -55,7 +55,7 @@ final class Console: Sendable {
     /// Says that something is odd; not with `--quiet`.
     func warn(_ message: String) {
         guard verbosity != .quiet else { return }
-        say("\(painted("warning:", "33;1")) \(message)")
+        say("\(painted("warning:", "33;1")) \(OptionNames.spoken(message))")
     }
 
     /// Says why the run ends: one line, and at most one hint.

@@ -121,7 +121,7 @@ extension GGUFFile {
             key: key.text,
             offset: entry(key).map { UInt64($0.valueOffset) },
             found: found,
-            hint: "with --no-tokenizer the weights are converted alone"
+            hint: "without `readsTokenizer` the weights are converted alone"
         )
     }
 }
