@@ -234,7 +234,7 @@ public struct ModelBenchmark {
         let start = ContinuousClock.now
         var run = try DecoderRun(model, mode: mode, on: workers)
         let cache = try model.makeCache(reserving: tokens.count, as: mode.cacheDType)
-        try run.feed([SequenceChunk(tokens, following: cache)])
+        try run.feed([SequenceChunk(tokens, following: cache)], wanting: .last)
         var logits: [Float] = []
         try run.computeLogits([tokens.count - 1], into: &logits)
         return (ContinuousClock.now - start).inSeconds

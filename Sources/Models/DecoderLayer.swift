@@ -44,7 +44,8 @@ public struct DecoderLayer: Sendable {
 
     /// Computes the layer in place.
     /// - Parameters:
-    ///   - hidden: the activations of all tokens of the pass, `[tokens, hidden size]`.
+    ///   - hidden: the activations of all tokens of the pass, `[tokens, hidden size]`; afterwards those of
+    ///     the tokens whose outputs it computes.
     ///   - pass: what all layers share.
     ///   - index: the layer's place in the caches.
     ///   - buffers: scratch memory.
@@ -56,15 +57,20 @@ public struct DecoderLayer: Sendable {
         _ buffers: inout DecoderBuffers
     ) throws(CheckpointError) {
         normalize(hidden, inputNorm, pass, &buffers)
-        try pass.run(
+        try pass.layers.run(
             [query, key, value],
             buffers.normalized[...],
             into: &buffers.projections,
             &buffers.layers
         )
         position(pass, &buffers.projections)
+        let outputs = pass.outputs
+        if pass.isForLastTokens {
+            keep(pass.lastRows, of: &hidden, pass.rowCount)
+            buffers.shorten(from: pass.rowCount, to: outputs.samples.count)
+        }
         attend(pass, index, &buffers)
-        try pass.run(
+        try outputs.run(
             [output],
             buffers.attended[...],
             into: &hidden,
@@ -73,7 +79,7 @@ public struct DecoderLayer: Sendable {
         )
 
         normalize(hidden, feedForwardNorm, pass, &buffers)
-        try pass.run(
+        try outputs.run(
             [gate, up],
             buffers.normalized[...],
             into: &buffers.gateAndUp,
@@ -82,13 +88,24 @@ public struct DecoderLayer: Sendable {
         buffers.gateAndUp.withMutableFloatSpan {
             TransformerKernel.selected.gateSiLU(&$0, on: pass.workers)
         }
-        try pass.run(
+        try outputs.run(
             [down],
             buffers.gateAndUp.prefix(buffers.gateAndUp.count / 2),
             into: &hidden,
             accumulates: true,
             &buffers.layers
         )
+    }
+
+    /// Moves some rows to the front, and forgets the others.
+    private func keep(_ rows: [Int], of hidden: inout [Float], _ rowCount: Int) {
+        let width = hidden.count / rowCount
+        for (place, row) in rows.enumerated() {
+            for column in 0..<width {
+                hidden[place * width + column] = hidden[row * width + column]
+            }
+        }
+        DecoderBuffers.resize(&hidden, rows.count * width)
     }
 
     private func normalize(
@@ -120,24 +137,27 @@ public struct DecoderLayer: Sendable {
         let parts = ProjectionRanges(attention, pass.rowCount)
         buffers.withAttention { projections, attended, scratch in
             var first = 0
+            var firstOutput = 0
             for chunk in pass.chunks {
                 let rows = first..<first + chunk.tokens.count
                 first = rows.upperBound
+                let asking = pass.isForLastTokens ? rows.suffix(1) : rows
+                let outputRows = firstOutput..<firstOutput + asking.count
+                firstOutput = outputRows.upperBound
                 chunk.cache.store(
                     projections.extracting(parts.keys(of: rows)),
                     projections.extracting(parts.values(of: rows)),
                     layer: index,
                     on: pass.workers
                 )
-                let range = parts.queries(of: rows)
-                var outputs = attended._mutatingExtracting(range)
+                var outputs = attended._mutatingExtracting(parts.queries(of: outputRows))
                 chunk.cache.withKeysAndValues(layer: index) { keys, values in
                     TransformerKernel.selected.attend(
-                        projections.extracting(range),
+                        projections.extracting(parts.queries(of: asking)),
                         keys: keys,
                         values: values,
                         as: chunk.cache.dtype.element,
-                        position: chunk.cache.count,
+                        position: chunk.cache.count + asking.lowerBound - rows.lowerBound,
                         shape: attention,
                         into: &outputs,
                         scratch: &scratch,

@@ -30,6 +30,8 @@ struct DecoderPass {
     let angles: RotaryEmbedding.Angles
     /// What the single layers get to know.
     let layers: LayerPass
+    /// Whether a layer computes outputs of the last token of each chunk only.
+    var isForLastTokens = false
     var workers: WorkerPool { layers.workers }
     /// The tokens of all chunks.
     var rowCount: Int { layers.samples.count }
@@ -52,6 +54,23 @@ struct DecoderPass {
         )
     }
 
+    /// The row of the last token of each chunk.
+    var lastRows: [Int] {
+        var end = 0
+        return chunks.map { chunk in
+            end += chunk.tokens.count
+            return end - 1
+        }
+    }
+
+    /// What the linear layers behind attention get to know.
+    var outputs: LayerPass {
+        guard isForLastTokens else { return layers }
+        return LayerPass(mode: layers.mode, on: workers, samples: chunks.map(\.sample))
+    }
+}
+
+extension LayerPass {
     /// Runs linear layers of the same input; their outputs stand one behind the other.
     func run(
         _ group: [any LinearLayer],
@@ -62,7 +81,7 @@ struct DecoderPass {
     ) throws(CheckpointError) {
         try unsafe x.withUnsafeBufferPointer { (x) throws(CheckpointError) in
             try y.withMutableFloatSpan { (y) throws(CheckpointError) in
-                try layers.forward(
+                try forward(
                     group,
                     unsafe Span(_unsafeElements: x),
                     into: &y,
@@ -97,6 +116,13 @@ struct DecoderBuffers: ~Copyable {
         Self.resize(&projections, tokens * (queryWidth + 2 * keyWidth))
         Self.resize(&attended, tokens * queryWidth)
         Self.resize(&gateAndUp, 2 * tokens * config.intermediateSize)
+    }
+
+    /// Leaves room for fewer tokens in attention's outputs and what follows.
+    mutating func shorten(from tokens: Int, to count: Int) {
+        Self.resize(&attended, attended.count / tokens * count)
+        Self.resize(&normalized, normalized.count / tokens * count)
+        Self.resize(&gateAndUp, gateAndUp.count / tokens * count)
     }
 
     /// Makes room for the scores of attention.

@@ -14,6 +14,16 @@ public struct DecoderRun: ~Copyable {
     private var hidden: [Float] = []
     /// For each row of them its sample.
     private var samples: [Int] = []
+    /// The rows that are left, counted over all tokens of the chunks; nil if all are.
+    private var keptRows: [Int]?
+
+    /// The tokens of a chunk whose logits may be asked for.
+    public enum Wanted: Sendable {
+        /// All of them.
+        case all
+        /// The last: the others pass the last layer for their keys and values only.
+        case last
+    }
 
     /// Prepares to run a model.
     /// - Parameters:
@@ -33,19 +43,23 @@ public struct DecoderRun: ~Copyable {
     }
 
     /// Passes tokens through all layers and adds them to their caches.
-    /// - Parameter chunks: of different sequences, each with a cache of its own.
+    /// - Parameters:
+    ///   - chunks: of different sequences, each with a cache of its own.
+    ///   - wanted: whose logits may be asked for afterwards.
     /// - Throws: `limit.memory`; the caches count the tokens then only if all layers were done.
     /// - Precondition: every token has a row in the embedding.
-    public mutating func feed(_ chunks: [SequenceChunk]) throws(CheckpointError) {
+    public mutating func feed(
+        _ chunks: [SequenceChunk],
+        wanting wanted: Wanted = .all
+    ) throws(CheckpointError) {
         let tokens = chunks.flatMap(\.tokens)
         for chunk in chunks { try chunk.cache.reserve(chunk.cache.count + chunk.tokens.count) }
-        let pass = DecoderPass(chunks, model.settings.rotary, mode: mode, workers: workers)
+        var pass = DecoderPass(chunks, model.settings.rotary, mode: mode, workers: workers)
         buffers.prepare(tokens.count, model.config)
         buffers.prepareScratch(
             model.layers.reduce(0) { max($0, $1.attention.scratchCount) } * workers.threadCount
         )
         DecoderBuffers.resize(&hidden, tokens.count * model.config.hiddenSize)
-        samples = pass.layers.samples
         try hidden.withMutableFloatSpan { (hidden) throws(CheckpointError) in
             try model.embedding.forward(
                 tokens,
@@ -54,9 +68,14 @@ public struct DecoderRun: ~Copyable {
                 workspace: &buffers.layers
             )
         }
+        let lastRows = pass.lastRows
+        keptRows = wanted == .last && lastRows.count < tokens.count ? lastRows : nil
         for (index, layer) in model.layers.enumerated() {
+            let isLast = index == model.layers.count - 1
+            if isLast, keptRows != nil { pass.isForLastTokens = true }
             try layer.forward(&hidden, pass, index: index, &buffers)
         }
+        samples = pass.outputs.samples
         for chunk in chunks { chunk.cache.append(chunk.tokens) }
     }
 
@@ -75,11 +94,19 @@ public struct DecoderRun: ~Copyable {
     ///   - rows: counted over all chunks.
     ///   - logits: receives a row of the vocabulary for each; its length is set.
     /// - Throws: `limit.memory`.
+    /// - Precondition: the rows were wanted when they passed.
     public mutating func computeLogits(
         _ rows: [Int],
         into logits: inout [Float]
     ) throws(CheckpointError) {
         let width = model.config.hiddenSize
+        let rows = rows.map { row in
+            guard let keptRows else { return row }
+            guard let place = keptRows.firstIndex(of: row) else {
+                preconditionFailure("the logits of row \(row) were not wanted")
+            }
+            return place
+        }
         DecoderBuffers.resize(&logits, rows.count * model.vocabularySize)
         let pass = LayerPass(mode: mode, on: workers, samples: rows.map { samples[$0] })
         var selected = buffers.layers.take(rows.count * width)

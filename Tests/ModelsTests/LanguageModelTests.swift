@@ -157,6 +157,39 @@ import Testing
         }
     }
 
+    @Test(arguments: ["llama", "mistral", "qwen2", "qwen3"])
+    func lastTokensHaveTheLogitsThatTheyHaveAmongAll(name: String) throws {
+        let (model, tokens) = try Self.model(name)
+        let parts = [Array(tokens[0..<3]), Array(tokens[3..<90]), Array(tokens[90..<91])]
+        let lastRows = [2, 89, 90]
+        func logits(_ wanted: DecoderRun.Wanted, threads: Int) throws -> [[Float]] {
+            var run = try DecoderRun(model, mode: .float32, on: WorkerPool(threadCount: threads))
+            let caches = try parts.map { _ in try model.makeCache() }
+            var found: [Float] = []
+            try run.feed(
+                zip(parts, caches).map { SequenceChunk($0, following: $1) },
+                wanting: wanted
+            )
+            try run.computeLogits(lastRows, into: &found)
+            // Keys and values are those of all tokens.
+            var next: [Float] = []
+            try run.feed(
+                caches.map { SequenceChunk([tokens[100]], following: $0) },
+                wanting: wanted
+            )
+            try run.computeLogits([0, 1, 2], into: &next)
+            return [found, next]
+        }
+        let all = try logits(.all, threads: 2)
+        let last = try logits(.last, threads: 2)
+        for (own, expected) in zip(last, all) {
+            #expect(own.count == 3 * model.vocabularySize)
+            #expect(Self.error(own, expected) < 1e-5)
+        }
+        #expect(try logits(.last, threads: 1) == last)
+        #expect(try logits(.last, threads: 7) == last)
+    }
+
     @Test(arguments: ["llama", "qwen2"])
     func bitsDoNotDependOnTheNumberOfThreads(name: String) throws {
         let path = try Golden.url("models/\(name)").path

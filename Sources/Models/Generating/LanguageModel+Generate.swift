@@ -106,7 +106,7 @@ extension LanguageModel {
                     following: states[index].cache,
                     sample: index
                 )
-                try run.feed([chunk])
+                try run.feed([chunk], wanting: .last)
                 if end == prompt.count { try run.computeLogits([end - start - 1], into: &logits) }
                 start = end
             }
