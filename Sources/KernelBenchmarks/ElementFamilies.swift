@@ -61,6 +61,58 @@ enum ErrorSumsFamily: BenchmarkFamily {
     }
 }
 
+/// `finite`: counts NaN and infinity in a matrix; its bytes are those read.
+enum CountNonFiniteFamily: BenchmarkFamily {
+    static func cases(size: Int) -> [BenchmarkCase] {
+        FloatElement.allCases.flatMap { element in
+            CountNonFiniteKernel.supported.map { variant($0, element, size) } + [reference(element)]
+        }
+    }
+
+    private static func variant(
+        _ kernel: CountNonFiniteKernel,
+        _ element: FloatElement,
+        _ size: Int
+    ) -> BenchmarkCase {
+        let tile = BenchmarkCase.tileElementCount
+        let count = size * size
+        return BenchmarkCase(
+            "finite",
+            "count",
+            element,
+            kernel: kernel,
+            byteCount: count * element.byteCount
+        ) { memory, workers in
+            let counts = memory.input.withBytes { input in
+                workers.map((count + tile - 1) / tile) { index, _ in
+                    let end = min((index + 1) * tile, count)
+                    return kernel.count(
+                        in: input.extracting(
+                            index * tile * element.byteCount..<end * element.byteCount
+                        ),
+                        as: element
+                    )
+                }
+            }
+            precondition(counts.reduce(0, +) <= count, "more than there are")
+        }
+    }
+
+    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+        let count = 1 << 14
+        return BenchmarkCase(
+            reference: "finite",
+            "count",
+            element,
+            elementCount: count
+        ) { memory, _ in
+            let bytes = memory.inputBytes(count * element.byteCount)
+            let values = ReferenceFloat.values(in: bytes, as: element)
+            memory.scales[0] = values.contains { !$0.isFinite } ? 0 : memory.scales[0]
+        }
+    }
+}
+
 /// `convert` to each other type; its bytes are those read and written.
 enum ConvertFloatFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {

@@ -15,6 +15,7 @@ public enum KernelBenchmark {
             Dequantize8BitFamily.self,
             ScaleSearch4BitFamily.self,
             ErrorSumsFamily.self,
+            CountNonFiniteFamily.self,
             ConvertFloatFamily.self,
             ProductFamily.self,
         ]

@@ -8,6 +8,9 @@ package struct KernelVariant: Hashable, Sendable, CustomStringConvertible {
     package let instructionSet: String
     /// The features the host must have.
     package let requiredFeatures: HostFeatures
+    /// Whether it gives the same bits as all other variants of the family; if not, they agree within
+    /// the bound of their sums.
+    package let isExact: Bool
 
     package var description: String { name }
 }
@@ -23,7 +26,8 @@ extension KernelEntry {
     package var description: String { variant.name }
 }
 
-/// One variant of a family of C functions that compute the same bits with different instructions.
+/// One variant of a family of C functions that compute the same with different instructions: the same
+/// bits where the variant `isExact`, else sums within their bound.
 ///
 /// A family is a struct that holds a variant and its function, reads its list from C, and wraps the
 /// function in a call that checks all sizes. Calls run on the calling thread, allocate nothing, and
@@ -92,7 +96,8 @@ extension KernelVariant {
         unsafe self.init(
             name: String(cString: variant.name),
             instructionSet: String(cString: variant.instruction_set),
-            requiredFeatures: HostFeatures(rawValue: variant.features)
+            requiredFeatures: HostFeatures(rawValue: variant.features),
+            isExact: variant.is_exact != 0
         )
     }
 }

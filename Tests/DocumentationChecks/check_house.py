@@ -5,7 +5,7 @@
 
 In the picture `A <- B` means that B uses A. Every target under Sources is in it, every import of a target is an arrow
 or a way along several, no way leads back to where it began, no target has more than LIMIT lines of code, and every file
-that CONTRIBUTING.md names is there. Closes with "N targets, N failures".
+that CONTRIBUTING.md names is there. Every family of kernels is wrapped, checked in C, and tested in Swift. Closes with "N targets, N failures".
 """
 import glob
 import os
@@ -59,6 +59,39 @@ def line_count(target):
     return count
 
 
+def text_of(*pattern):
+    """The text of all files that a pattern names."""
+    texts = []
+    for path in sorted(glob.glob(os.path.join(ROOT, *pattern))):
+        with open(path) as file:
+            texts.append(file.read())
+    return "\n".join(texts)
+
+
+def family_failures():
+    """What families of kernels lack; their files are the one list of them."""
+    failures = []
+    checker = text_of("Tests", "KernelChecker", "*.c")
+    tests = text_of("Tests", "SIMDKernelsTests", "*.swift")
+    wrappers = glob.glob(os.path.join(ROOT, "Sources", "SIMDKernels", "*.swift"))
+    families = re.findall(r"^#define QK_FAMILY (\w+)$", text_of("Sources", "CSIMDKernels", "families", "*.c"), re.MULTILINE)
+    for family in families:
+        entries = "qk_%s_entries" % family
+        if entries not in checker and "ENTRY(%s)" % family not in checker:
+            failures.append("the family %s is not in Tests/KernelChecker" % family)
+        types = [
+            name
+            for path in wrappers
+            for name in re.findall(r"^(?:package )?struct (\w+): .*Kernel\w* *\{$", text_of(path), re.MULTILINE)
+            if entries in text_of(path)
+        ]
+        if not types:
+            failures.append("no type of Sources/SIMDKernels wraps the family %s" % family)
+        elif not any(name in tests for name in types):
+            failures.append("the family %s is not in Tests/SIMDKernelsTests" % family)
+    return failures
+
+
 def main():
     with open(os.path.join(ROOT, "CONTRIBUTING.md")) as file:
         text = file.read()
@@ -81,6 +114,7 @@ def main():
     for path in re.findall(r"`((?:Sources|Tests|Scripts|Benchmarks)/[^` ]+\.\w+)`", text):
         if not os.path.exists(os.path.join(ROOT, path)):
             failures.append("CONTRIBUTING.md names %s, which is not there" % path)
+    failures += family_failures()
     for failure in failures:
         print("FAIL  " + failure)
     if not house:

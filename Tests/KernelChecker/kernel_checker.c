@@ -1,6 +1,6 @@
 // Compares every variant of every kernel family that this processor can run with the generic one,
-// bit for bit (products in bfloat16 within a derived bound), on random cases: ragged sizes, all block sizes and types, special values, buffers that
-// end at pages which must not be touched.
+// bit for bit (variants that say they are not exact within a derived bound), on random cases: ragged
+// sizes, all block sizes and types, special values, buffers that end at pages which must not be touched.
 //
 //   kernel_checker [--require NAME]... [--forbid NAME]... [--cases N]
 //
@@ -78,6 +78,8 @@ FAMILY(scale_search_4bit, BLOCK_COUNT * 4, 0,
        function(c->input, c->type, c->count, c->block_size, c->codebook_4bit, o.first))
 FAMILY(error_sums, 0, sizeof(qk_error_sums),
        function(c->input, c->type, c->other, c->other_type, c->count, o.second))
+FAMILY(count_non_finite, 0, sizeof(size_t),
+       *(size_t *)o.second = function(c->input, c->type, c->count))
 FAMILY(convert_float, c->count *qk_float_size(c->other_type), sizeof(qk_convert_counts),
        function(c->input, c->type, c->count, o.first, c->other_type, o.second))
 
@@ -92,6 +94,7 @@ static const family families[] = {
     ENTRY(quantize_4bit),      ENTRY(dequantize_4bit), ENTRY(quantize_int8_rows),
     ENTRY(dequantize_int8_rows), ENTRY(quantize_8bit), ENTRY(dequantize_8bit),
     ENTRY(scale_search_4bit),  ENTRY(error_sums),      ENTRY(convert_float),
+    ENTRY(count_non_finite),
 #undef ENTRY
 };
 enum { FAMILY_COUNT = sizeof families / sizeof families[0] };

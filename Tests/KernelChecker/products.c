@@ -58,32 +58,30 @@ static void make_product(uint64_t seed, size_t bits, product_case *c) {
 typedef struct {
     const char *name;
     const qk_multiply_entry *(*entries)(size_t *count);
-    int is_exact;
     size_t bits;
 } product_mode;
 
 static const product_mode modes[] = {
-    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 1, 4},
-    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 0, 4},
-    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 1, 4},
-    {"multiply_8bit fp32", qk_multiply_8bit_float32_entries, 1, 8},
-    {"multiply_8bit bf16", qk_multiply_8bit_bfloat16_entries, 1, 8},
-    {"multiply_8bit int8", qk_multiply_8bit_int8_entries, 1, 8},
+    {"multiply_4bit fp32", qk_multiply_4bit_float32_entries, 4},
+    {"multiply_4bit bf16", qk_multiply_4bit_bfloat16_entries, 4},
+    {"multiply_4bit int8", qk_multiply_4bit_int8_entries, 4},
+    {"multiply_8bit fp32", qk_multiply_8bit_float32_entries, 8},
+    {"multiply_8bit bf16", qk_multiply_8bit_bfloat16_entries, 8},
+    {"multiply_8bit int8", qk_multiply_8bit_int8_entries, 8},
 };
 
 /// The same for gradients.
 typedef struct {
     const char *name;
     const qk_multiply_transposed_entry *(*entries)(size_t *count);
-    int is_exact;
     size_t bits;
 } gradient_mode;
 
 static const gradient_mode gradient_modes[] = {
-    {"gradient_4bit fp32", qk_multiply_4bit_transposed_float32_entries, 1, 4},
-    {"gradient_4bit bf16", qk_multiply_4bit_transposed_bfloat16_entries, 0, 4},
-    {"gradient_8bit fp32", qk_multiply_8bit_transposed_float32_entries, 1, 8},
-    {"gradient_8bit bf16", qk_multiply_8bit_transposed_bfloat16_entries, 1, 8},
+    {"gradient_4bit fp32", qk_multiply_4bit_transposed_float32_entries, 4},
+    {"gradient_4bit bf16", qk_multiply_4bit_transposed_bfloat16_entries, 4},
+    {"gradient_8bit fp32", qk_multiply_8bit_transposed_float32_entries, 8},
+    {"gradient_8bit bf16", qk_multiply_8bit_transposed_bfloat16_entries, 8},
 };
 
 /// Packs rows as the generic variant does.
@@ -265,8 +263,8 @@ typedef struct {
 
 /// Compares a variant with the generic one in all cases; both are entries, which begin with a
 /// qk_variant.
-static void check_variant(const checks *all, const char *family, size_t bits, int is_exact,
-                          const void *entry, const void *generic,
+static void check_variant(const checks *all, const char *family, size_t bits, const void *entry,
+                          const void *generic,
                           int (*agree)(const product_case *, const void *, const void *, int)) {
     const qk_variant *variant = entry;
     if ((variant->features & all->features) != variant->features)
@@ -275,7 +273,7 @@ static void check_variant(const checks *all, const char *family, size_t bits, in
     uint64_t first_wrong = 0;
     for (uint64_t seed = 1; seed <= all->case_count; seed++) {
         make_product(seed, bits, all->memory);
-        if (!agree(all->memory, entry, generic, is_exact) && wrong++ == 0)
+        if (!agree(all->memory, entry, generic, variant->is_exact) && wrong++ == 0)
             first_wrong = seed;
     }
     all->report(family, variant->name, all->case_count, wrong, first_wrong);
@@ -295,18 +293,18 @@ void check_products(uint32_t features, size_t case_count,
     size_t count;
     const qk_pack_rows_entry *packs = qk_pack_rows_entries(&count);
     for (size_t index = 0; index < count; index++)
-        check_variant(&all, "pack_rows", 4, 1, &packs[index], &packs[count - 1], packs_agree);
+        check_variant(&all, "pack_rows", 4, &packs[index], &packs[count - 1], packs_agree);
     for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
         const qk_multiply_entry *entries = modes[m].entries(&count);
         for (size_t index = 0; index < count; index++)
-            check_variant(&all, modes[m].name, modes[m].bits, modes[m].is_exact, &entries[index],
+            check_variant(&all, modes[m].name, modes[m].bits, &entries[index],
                           &entries[count - 1], multiplies_agree);
     }
     for (size_t m = 0; m < sizeof gradient_modes / sizeof *gradient_modes; m++) {
         const gradient_mode *mode = &gradient_modes[m];
         const qk_multiply_transposed_entry *entries = mode->entries(&count);
         for (size_t index = 0; index < count; index++)
-            check_variant(&all, mode->name, mode->bits, mode->is_exact, &entries[index],
+            check_variant(&all, mode->name, mode->bits, &entries[index],
                           &entries[count - 1], transposed_agree);
     }
     free(c);

@@ -120,7 +120,12 @@ private struct MeasuredKernel: Kernel {
     let variant: KernelVariant
 
     private init(_ name: String, _ set: String, _ features: HostFeatures) {
-        variant = KernelVariant(name: name, instructionSet: set, requiredFeatures: features)
+        variant = KernelVariant(
+            name: name,
+            instructionSet: set,
+            requiredFeatures: features,
+            isExact: true
+        )
     }
 
     static let compiled = [

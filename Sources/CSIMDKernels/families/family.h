@@ -8,6 +8,8 @@
 //   QK_FUNCTION    what the names of the functions begin with, before the variant
 // and, to share the list of another family,
 //   QK_LIST        its file
+// and, if its variants add up in different orders, so that they agree within a bound and not bit for bit,
+//   QK_IS_EXACT    0
 
 #include "qk_features.h"
 
@@ -25,6 +27,9 @@
 #if !defined(QK_FUNCTION)
 #define QK_FUNCTION QK_JOIN(qk_, QK_FAMILY)
 #endif
+#if !defined(QK_IS_EXACT)
+#define QK_IS_EXACT 1
+#endif
 #define QK_ENTRY QK_JOIN(QK_TYPE, _entry)
 
 #define QK_VARIANT(name, ...) QK_JOIN(QK_TYPE, _fn) QK_JOIN(QK_FUNCTION, _##name);
@@ -33,7 +38,8 @@
 
 static const QK_ENTRY entries[] = {
 #define QK_VARIANT(name, instruction_set, features, ...)                                           \
-    {{#name, #instruction_set, features}, __VA_OPT__(__VA_ARGS__, ) QK_JOIN(QK_FUNCTION, _##name)},
+    {{#name, #instruction_set, features, QK_IS_EXACT},                                             \
+     __VA_OPT__(__VA_ARGS__, ) QK_JOIN(QK_FUNCTION, _##name)},
 #include QK_LIST
 #undef QK_VARIANT
 };

@@ -3,6 +3,7 @@
 
 #include "qk_codebook_8bit.h"
 #include "qk_convert_float.h"
+#include "qk_count_non_finite.h"
 #include "qk_dequantize_4bit.h"
 #include "qk_dequantize_8bit.h"
 #include "qk_dequantize_int8_rows.h"

@@ -24,6 +24,7 @@ typedef struct {
     const char *name;            // unique in the family, e.g. "avx512vbmi"
     const char *instruction_set; // what QUANT_KERNEL calls it: generic, avx2, avx512 or neon
     uint32_t features;           // bits of qk_features.h that the host must have
+    int is_exact;                // gives the same bits as every other exact variant of its family
 } qk_variant;
 
 #endif
