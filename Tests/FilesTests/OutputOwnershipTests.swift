@@ -141,26 +141,3 @@ import Testing
         #expect(try everything() == before)
     }
 }
-
-@Suite struct ChecksumFileTests {
-    @Test func roundTripsNames() throws {
-        let digest = [1].withRawSpan { FileDigest(of: $0) }
-        let sums = ChecksumFile(["a b": digest, "ü/x": digest, #"back\slash"#: digest])
-        let read = try ChecksumFile(parsing: sums.text)
-        #expect(read == sums)
-        #expect(read.isMarked)
-    }
-
-    @Test func readsTheFormsOfOthers() throws {
-        let digest = [1].withRawSpan { FileDigest(of: $0) }
-        let text = "# comment\n\(digest.hexadecimal.uppercased()) *model.bin\n"
-        let sums = try ChecksumFile(parsing: Array(text.utf8))
-        #expect(sums.entries == [.init(path: "model.bin", digest: digest)])
-        #expect(!sums.isMarked)
-    }
-
-    @Test(arguments: ["abc  x", String(repeating: "0", count: 64), "x"])
-    func refusesOtherLines(line: String) throws {
-        try expectError(.fileChecksumList) { try ChecksumFile(parsing: Array(line.utf8)) }
-    }
-}

@@ -9,6 +9,13 @@ import Testing
         try ModelConfig(json: TestModel.llama("LlamaForCausalLM", changes).config)
     }
 
+    @Test func refusesEveryBeginning() throws {
+        let text = try TestModel.llama().config.text(.indented)
+        try expectErrors([.jsonSyntax], atEveryLengthOf: Array(text.utf8)) {
+            _ = try ModelConfig(json: JSONObject(parsing: $0))
+        }
+    }
+
     @Test func refusesTheTypeOfAnotherFamily() throws {
         try expectError(.configContradiction) {
             _ = try Self.config(["model_type": "gpt2"])

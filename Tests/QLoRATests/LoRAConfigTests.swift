@@ -30,6 +30,14 @@ import Testing
         }
     }
 
+    @Test func refusesEveryBeginning() throws {
+        let bytes = try GoldenModel.configuration(["target_modules": ["q_proj", "v_proj"]])
+        try expectErrors([.jsonSyntax], atEveryLengthOf: bytes) {
+            var warnings: [CheckpointWarning] = []
+            _ = try LoRAConfig(json: JSONObject(parsing: $0), warnings: &warnings)
+        }
+    }
+
     /// Each field is accepted, warned of or refused, by the code that the golden data name.
     @Test(arguments: try cases.get()) func judgesSingleFields(golden: Case) throws {
         let tree = try GoldenModel.tree("llama")

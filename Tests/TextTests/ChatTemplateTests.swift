@@ -14,6 +14,19 @@ import Text
         values.compactMap { if case .object(let object) = $0 { object } else { nil } }
     }
 
+    @Test func refusesEveryBeginningThatEndsInsideABlock() throws {
+        let text =
+            "{# all #}{%- for m in messages -%}{{ '<' ~ m['role'] }}{% if loop.last %}!{% endif %}{%- endfor %}"
+        let end = text.utf8.count - "{%- endfor %}".utf8.count
+        try expectErrors([.templateSyntax], atEveryLengthOf: Array(text.utf8)) { length in
+            // Plain text before the first block, and up to the loop.
+            length <= 1 || 9...10 ~= length
+        } _: {
+            _ = try ChatTemplate(String(decoding: $0, as: UTF8.self))
+        }
+        #expect(throws: CheckpointError.self) { try ChatTemplate(String(text.prefix(end))) }
+    }
+
     @Test func conversationsAreWrittenAsByJinja() throws {
         let golden = try Self.golden()
         let conversations = try golden.object("conversations")

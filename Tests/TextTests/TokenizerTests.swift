@@ -163,6 +163,20 @@ import Text
         }
     }
 
+    @Test func refusesEveryBeginning() throws {
+        let text = #"""
+            {"version": "1.0", "added_tokens": [{"id": 3, "content": "<end>", "special": true}],
+             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+             "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE",
+             "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}
+            """#
+        let tokens = try Tokenizer(parsing: Array(text.utf8)).encode("abba<end>")
+        #expect(tokens == [2, 1, 0, 3])
+        try expectErrors([.jsonSyntax], atEveryLengthOf: Array(text.utf8)) {
+            _ = try Tokenizer(parsing: $0)
+        }
+    }
+
     @Test func defectsHaveNames() throws {
         let none = try Self.refusal { _ in }
         #expect(none == nil)
