@@ -5,7 +5,8 @@
 
 In the picture `A <- B` means that B uses A. Every target under Sources is in it, every import of a target is an arrow
 or a way along several, no way leads back to where it began, no target has more than LIMIT lines of code, and every file
-that CONTRIBUTING.md names is there. Every family of kernels is wrapped, checked in C, and tested in Swift. Closes with "N targets, N failures".
+that CONTRIBUTING.md names is there. Every family of kernels is wrapped, checked in C, and tested in Swift. No two codes of errors have one name, and each has
+a comment. Closes with "N targets, N failures".
 """
 import glob
 import os
@@ -92,6 +93,26 @@ def family_failures():
     return failures
 
 
+def joined(code):
+    """The property of a code: `file.missing` is `fileMissing`."""
+    domain, defect = code.split(".")
+    return domain + defect[0].upper() + defect[1:]
+
+
+def code_failures():
+    """Codes of errors that share a name or say nothing."""
+    declaration = re.compile(r'^( *///[^\n]*\n)?[^\n]*static let (\w+) = Self\("([\w.]+)"', re.MULTILINE)
+    seen, failures = {}, []
+    for path in sorted(glob.glob(os.path.join(ROOT, "Sources", "**", "CheckpointError+*.swift"), recursive=True)):
+        for comment, name, code in declaration.findall(text_of(path)):
+            if not comment:
+                failures.append("the code %s has no comment" % code)
+            if code in seen or name != joined(code):
+                failures.append("%s in %s: another code has the name, or the property another" % (code, os.path.relpath(path, ROOT)))
+            seen[code] = path
+    return failures if seen else ["no codes of errors are found"]
+
+
 def main():
     with open(os.path.join(ROOT, "CONTRIBUTING.md")) as file:
         text = file.read()
@@ -114,7 +135,7 @@ def main():
     for path in re.findall(r"`((?:Sources|Tests|Scripts|Benchmarks)/[^` ]+\.\w+)`", text):
         if not os.path.exists(os.path.join(ROOT, path)):
             failures.append("CONTRIBUTING.md names %s, which is not there" % path)
-    failures += family_failures()
+    failures += family_failures() + code_failures()
     for failure in failures:
         print("FAIL  " + failure)
     if not house:

@@ -7,7 +7,9 @@ public import Testing
 ///   - codes: the errors that a beginning may give.
 ///   - bytes: something that the reader accepts.
 ///   - alsoWhole: whether a beginning of this length is complete, too.
+///   - sourceLocation: where issues are reported.
 ///   - read: the reader.
+/// - Throws: what the reader throws for the whole.
 public func expectErrors(
     _ codes: Set<CheckpointError.Code>,
     atEveryLengthOf bytes: [UInt8],
