@@ -38,7 +38,8 @@ public enum KernelSelection {
     static let forcedName: String? = {
         switch resolved {
         case .success(let name): return name
-        case .failure(let error): preconditionFailure(error.description)
+        // Not a precondition, whose text optimized programs leave out.
+        case .failure(let error): fatalError(error.description)
         }
     }()
 
