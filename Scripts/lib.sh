@@ -66,11 +66,17 @@ install_for_building() {
     install_packages "git g++ libzstd-dev libssl-dev libopenblas0-pthread liblapacke libpcre2-dev libutf8proc-dev pkg-config" "zstd openblas lapack pcre2 utf8proc pkg-config"
 }
 
-# Puts the path of the release tool into $quantize.
+# Builds a product in release. RELEASE_FLAGS adds to the flags: Scripts/test sets it, so that all of its
+# steps share one build with the tests.
+build_product() {
+    # shellcheck disable=SC2086 # several words
+    swift build -c release ${RELEASE_FLAGS:-} --product "$1"
+}
+
+# Builds the release tool, and puts its path into $quantize.
 build_release() {
     say "Building (release)"
-    swift build -c release --product quantize \
-        && quantize="$(swift build -c release --show-bin-path)/quantize"
+    build_product quantize && quantize="$(swift build -c release --show-bin-path)/quantize"
 }
 
 # Puts the path of the SmolLM2-135M-Instruct GGUF file into $smollm2; downloads it once.

@@ -96,6 +96,12 @@ def look_up(command):
     return True
 
 
+def with_release_flags(command):
+    """Builds as Scripts/test does it, where it asks for that, and not the same a second time in debug."""
+    flags = os.environ.get("RELEASE_FLAGS")
+    return re.sub(r"^swift (build|test)\b", r"swift \1 -c release " + flags, command) if flags else command
+
+
 def shell(command, folder, tools):
     command = command.split("#")[0].strip()
     reason = slow_reason(command)
@@ -103,7 +109,7 @@ def shell(command, folder, tools):
         report("is there: " + command, look_up(command))
         return skip(command, reason)
     in_repository = command.startswith(("./", "swift "))
-    output = run(command, command, ROOT if in_repository else folder, {"PATH": tools + ":" + os.environ["PATH"]})
+    output = run(command, with_release_flags(command), ROOT if in_repository else folder, {"PATH": tools + ":" + os.environ["PATH"]})
     if command.startswith("swift test --filter"):
         count = re.findall(r"Test run with (\d+) tests", output)
         report("tests match: " + command, count and int(count[-1]) > 0, output[-500:])
