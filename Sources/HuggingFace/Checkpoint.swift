@@ -48,7 +48,7 @@ public struct Checkpoint: Sendable {
     /// the tensors are not those of a known one.
     public let model: ModelConfig?
     /// What `config.json` says about quantized weights; nil if nothing.
-    public let quantization: QuantizationDeclaration?
+    package let quantization: QuantizationDeclaration?
     /// Why weights that another method quantized cannot be read; nil if there are none.
     package let foreignQuantization: CheckpointError?
     private let guess: GuessedModules

@@ -1,10 +1,10 @@
-public import Files
+package import Files
 
 extension Fingerprint {
     /// Adds everything that is read of a checkpoint: the weight files with their headers, the
     /// configuration, and the files that are carried along.
     /// - Throws: what reading throws.
-    public mutating func addInputs(of checkpoint: Checkpoint) throws(CheckpointError) {
+    package mutating func addInputs(of checkpoint: Checkpoint) throws(CheckpointError) {
         for file in checkpoint.weightFiles {
             let time = file.identity
             addInput(

@@ -58,7 +58,7 @@ extension GGUFFile {
     }
 
     /// Returns the number of items of an array of the type given.
-    public func arrayCount(
+    package func arrayCount(
         _ key: Name,
         of type: GGUFValueType
     ) throws(CheckpointError) -> Int? {
@@ -66,7 +66,7 @@ extension GGUFFile {
     }
 
     /// Returns the texts of an array.
-    public func strings(_ key: Name) throws(CheckpointError) -> GGUFStrings? {
+    package func strings(_ key: Name) throws(CheckpointError) -> GGUFStrings? {
         guard let (count, place, _) = try array(key, of: [.string]) else { return nil }
         try checkHoldable(place, key: key)
         let bytes = try source.bytes(in: place)
@@ -134,7 +134,7 @@ extension GGUFFile {
 }
 
 /// The texts of one array, as they lie in the file: one buffer, no object per text.
-public struct GGUFStrings: Sendable, RandomAccessCollection {
+package struct GGUFStrings: Sendable, RandomAccessCollection {
     private let bytes: [UInt8]
     /// The end of each text; a text starts 8 bytes (its length) after the end of the one before.
     private let ends: [Int]
@@ -161,13 +161,13 @@ public struct GGUFStrings: Sendable, RandomAccessCollection {
     }
 
     /// 0.
-    public var startIndex: Int { 0 }
+    package var startIndex: Int { 0 }
 
     /// The number of texts.
-    public var endIndex: Int { ends.count }
+    package var endIndex: Int { ends.count }
 
     /// The text at an index, in UTF-8.
-    public subscript(index: Int) -> ArraySlice<UInt8> {
+    package subscript(index: Int) -> ArraySlice<UInt8> {
         let start = index == 0 ? 8 : ends[index - 1] + 8
         return bytes[start..<ends[index]]
     }

@@ -13,9 +13,9 @@ public struct GGUFFile: Sendable {
     /// The multiple of bytes on which each tensor starts.
     public let alignment: Int
     /// The metadata, in file order.
-    public let entries: [GGUFEntry]
+    package let entries: [GGUFEntry]
     /// The tensors, in file order.
-    public let tensors: [GGUFTensor]
+    package let tensors: [GGUFTensor]
     /// What is odd about the file, but harmless.
     public let warnings: [CheckpointWarning]
     private let entryIndex: [Name: Int]
@@ -39,7 +39,7 @@ public struct GGUFFile: Sendable {
     }
 
     /// Returns the entry of a key, if there is one.
-    public func entry(_ key: Name) -> GGUFEntry? {
+    package func entry(_ key: Name) -> GGUFEntry? {
         entryIndex[key].map { entries[$0] }
     }
 }

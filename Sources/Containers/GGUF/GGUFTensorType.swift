@@ -2,7 +2,7 @@
 ///
 /// The names and numbers are those of the format. Everything but the three float types is packed:
 /// a row is a run of blocks, each with its own scale.
-public enum GGUFTensorType: UInt32, Sendable, CaseIterable {
+package enum GGUFTensorType: UInt32, Sendable, CaseIterable {
     case f32 = 0
     case f16 = 1
     case q4_0 = 2
@@ -18,7 +18,7 @@ public enum GGUFTensorType: UInt32, Sendable, CaseIterable {
     case bf16 = 30
 
     /// The name as the format's tools print it, for example `Q4_K`.
-    public var name: String {
+    package var name: String {
         switch self {
         case .f32: "F32"
         case .f16: "F16"
@@ -37,7 +37,7 @@ public enum GGUFTensorType: UInt32, Sendable, CaseIterable {
     }
 
     /// The number of elements in one block: 1, 32, or 256 for the K types.
-    public var blockLength: Int {
+    package var blockLength: Int {
         switch self {
         case .f32, .f16, .bf16: 1
         case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0: 32
@@ -46,7 +46,7 @@ public enum GGUFTensorType: UInt32, Sendable, CaseIterable {
     }
 
     /// The number of bytes one block fills.
-    public var blockByteCount: Int {
+    package var blockByteCount: Int {
         switch self {
         case .f32: 4
         case .f16, .bf16: 2
@@ -64,7 +64,7 @@ public enum GGUFTensorType: UInt32, Sendable, CaseIterable {
     }
 
     /// Whether the elements are packed in blocks that share a scale.
-    public var isPacked: Bool { blockLength > 1 }
+    package var isPacked: Bool { blockLength > 1 }
 }
 
 extension GGUFTensorType {

@@ -1,7 +1,7 @@
-public import Files
+package import Files
 
 /// A value type of GGUF metadata, with the number the format gives it.
-public enum GGUFValueType: UInt32, Sendable, CaseIterable {
+package enum GGUFValueType: UInt32, Sendable, CaseIterable {
     case uint8 = 0
     case int8 = 1
     case uint16 = 2
@@ -41,7 +41,7 @@ public enum GGUFValueType: UInt32, Sendable, CaseIterable {
 ///
 /// Texts and arrays stay in the file: they are checked when the file is opened, and read when they
 /// are asked for, so that a vocabulary costs no memory until somebody wants it.
-public enum GGUFValue: Hashable, Sendable {
+package enum GGUFValue: Hashable, Sendable {
     case unsigned(UInt64, GGUFValueType)
     case signed(Int64, GGUFValueType)
     case float(Double, GGUFValueType)
@@ -52,7 +52,7 @@ public enum GGUFValue: Hashable, Sendable {
     case array(of: GGUFValueType, count: Int, bytes: Range<Int>)
 
     /// The type as the file states it.
-    public var type: GGUFValueType {
+    package var type: GGUFValueType {
         switch self {
         case .unsigned(_, let type), .signed(_, let type), .float(_, let type): type
         case .bool: .bool
@@ -69,11 +69,11 @@ public enum GGUFValue: Hashable, Sendable {
 }
 
 /// One key of GGUF metadata with its value and places.
-public struct GGUFEntry: Hashable, Sendable {
+package struct GGUFEntry: Hashable, Sendable {
     /// The key, for example `general.architecture`.
-    public let key: Name
+    package let key: Name
     /// The value, or where it is.
-    public let value: GGUFValue
+    package let value: GGUFValue
     /// The byte of the file at which the value begins, after its type.
-    public let valueOffset: Int
+    package let valueOffset: Int
 }

@@ -1,5 +1,5 @@
-public import Files
-public import Machine
+package import Files
+package import Machine
 internal import Synchronization
 internal import Tensors
 
@@ -8,21 +8,21 @@ internal import Tensors
 /// Every frame has its content size and checksum; `zstd -d` restores the exact file, and
 /// `ZstdFile` opens any part of it. Frames are packed one by one, each on one thread, so the bytes
 /// do not depend on how many threads there are.
-public struct ZstdWriter: Sendable {
+package struct ZstdWriter: Sendable {
     /// The levels that zstd knows without options.
-    public static let levels = 1...22
+    package static let levels = 1...22
     /// The most unpacked bytes of one frame.
-    public static let frameByteCount = 4 << 20
+    package static let frameByteCount = 4 << 20
     /// Neighbouring small tensors share a frame up to this many bytes.
     static let sharedFrameByteCount = 1 << 20
 
     /// The compression level.
-    public let level: Int
+    package let level: Int
 
     /// Chooses a level.
     /// - Parameter level: 3 is zstd's own default; codes of 4 bits gain nothing from more.
     /// - Precondition: one of `levels`.
-    public init(level: Int = 3) {
+    package init(level: Int = 3) {
         precondition(Self.levels ~= level, "zstd has no level \(level)")
         self.level = level
     }
@@ -40,7 +40,7 @@ public struct ZstdWriter: Sendable {
     /// - Returns: the length of the packed file.
     /// - Throws: what reading and writing throws; `limit.memory`, `output.stopped`.
     @discardableResult
-    public func pack(
+    package func pack(
         _ source: any ByteSource,
         boundaries: [Int],
         to file: OutputFile,

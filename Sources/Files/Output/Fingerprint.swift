@@ -1,29 +1,29 @@
 /// Everything that decides the bytes of an output: tool version, options, inputs.
 ///
 /// A broken run may be continued only if nothing of it has changed.
-public struct Fingerprint: Hashable, Sendable {
+package struct Fingerprint: Hashable, Sendable {
     /// One thing that decides bytes.
-    public struct Field: Hashable, Sendable {
+    package struct Field: Hashable, Sendable {
         /// What it is, for example `option.block-size` or `input.model.safetensors`.
-        public let key: String
+        package let key: String
         /// What it was.
-        public let value: String
+        package let value: String
 
         /// Makes a field.
-        public init(_ key: String, _ value: String) {
+        package init(_ key: String, _ value: String) {
             self.key = key
             self.value = value
         }
     }
 
     /// The fields, in an order that is the same in every run.
-    public private(set) var fields: [Field]
+    package private(set) var fields: [Field]
 
     /// Makes a fingerprint; inputs are added with `addInput`.
     /// - Parameters:
     ///   - toolVersion: of the program that decides the bytes.
     ///   - options: those that change bytes, in a fixed order; not the number of threads.
-    public init(toolVersion: String, options: [Field]) {
+    package init(toolVersion: String, options: [Field]) {
         fields =
             [
                 Field("format", String(Journal.formatVersion)),
@@ -37,7 +37,7 @@ public struct Fingerprint: Hashable, Sendable {
     ///   - byteCount: its length.
     ///   - modified: seconds and nanoseconds of the last change, in any fixed spelling.
     ///   - headerDigest: the SHA-256 of its header; see `FileDigest`.
-    public mutating func addInput(
+    package mutating func addInput(
         name: String,
         byteCount: Int,
         modified: String,

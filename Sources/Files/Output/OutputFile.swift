@@ -12,9 +12,9 @@ internal import Darwin
 ///
 /// It is also a `ByteSource`, so that what was written can be digested or compressed before it is
 /// finished.
-public final class OutputFile: ByteSource {
+package final class OutputFile: ByteSource {
     /// The name below the output folder.
-    public let fileName: String
+    package let fileName: String
     private let descriptor: Descriptor
     private let finalMode: mode_t
     private let state: Mutex<State>
@@ -40,15 +40,15 @@ public final class OutputFile: ByteSource {
     }
 
     /// The length as far as it is known: what was reserved, or the end of the last byte written.
-    public var byteCount: Int { state.withLock { $0.byteCount } }
+    package var byteCount: Int { state.withLock { $0.byteCount } }
 
     /// Whether everything is on the medium and the file is closed.
-    public var isFinished: Bool { state.withLock { $0.isFinished } }
+    package var isFinished: Bool { state.withLock { $0.isFinished } }
 
     /// Writes bytes at an offset, from any thread.
     /// - Precondition: not finished; `offset >= 0`. Two threads do not write the same byte.
     /// - Throws: `file.io` with the system's error.
-    public func write(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
+    package func write(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
         precondition(offset >= 0, "offset \(offset) in \(fileName)")
         state.withLock { state in
             precondition(!state.isFinished, "\(fileName) is finished")
@@ -66,13 +66,13 @@ public final class OutputFile: ByteSource {
 
     /// Reads back bytes that were written.
     /// - Throws: `file.io`, or `file.changed` if they were not.
-    public func read(at offset: Int, into bytes: inout MutableRawSpan) throws(CheckpointError) {
+    package func read(at offset: Int, into bytes: inout MutableRawSpan) throws(CheckpointError) {
         try descriptor.read(at: offset, into: &bytes)
     }
 
     /// Cuts the file: what was reserved and not needed goes.
     /// - Precondition: not finished.
-    public func truncate(byteCount: Int) throws(CheckpointError) {
+    package func truncate(byteCount: Int) throws(CheckpointError) {
         state.withLock { state in
             precondition(!state.isFinished, "\(fileName) is finished")
             state.byteCount = byteCount
@@ -87,7 +87,7 @@ public final class OutputFile: ByteSource {
     ///
     /// After a failure the file is worthless and is not tried again: what the system could not
     /// write it may have dropped.
-    public func finish() throws(CheckpointError) {
+    package func finish() throws(CheckpointError) {
         let wasFinished = state.withLock { state in
             defer { state.isFinished = true }
             return state.isFinished

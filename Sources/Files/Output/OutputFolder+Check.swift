@@ -8,7 +8,7 @@ extension OutputFolder {
     ///   - resume: whether a stopped run is to be continued.
     /// - Throws: `output.insideInput`, `output.exists`, `output.unfinished`, `file.…` if the parent
     ///   is not there.
-    public static func check(
+    package static func check(
         _ destination: String,
         sources: [String],
         overwrite: Bool,

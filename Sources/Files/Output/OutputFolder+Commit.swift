@@ -19,7 +19,7 @@ extension OutputFolder {
     /// - Precondition: every file is finished.
     /// - Throws: `output.exists` if the destination appeared meanwhile, `file.io`.
     @discardableResult
-    public func commit() throws(CheckpointError) -> [CheckpointWarning] {
+    package func commit() throws(CheckpointError) -> [CheckpointWarning] {
         state.withLock { state in
             precondition(state.stage == .building, "the output is \(state.stage)")
             for file in state.openFiles {
@@ -134,7 +134,7 @@ extension OutputFolder {
     }
 
     /// The digests of all files, in order of their paths' bytes; complete after `commit()`.
-    public var checksums: [ChecksumFile.Entry] {
+    package var checksums: [ChecksumFile.Entry] {
         state.withLock { ChecksumFile($0.digests) }.entries
     }
 
@@ -159,7 +159,7 @@ extension OutputFolder {
     /// - Parameter error: why; the first error, which is what is reported.
     /// - Returns: the error, with a word on how to continue if that is possible.
     @discardableResult
-    public func abandon(after error: CheckpointError?) -> CheckpointError? {
+    package func abandon(after error: CheckpointError?) -> CheckpointError? {
         let openFiles: [OutputFile]? = state.withLock { state in
             guard state.stage == .building else { return nil }
             state.stage = .abandoned

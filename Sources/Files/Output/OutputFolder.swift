@@ -1,4 +1,4 @@
-public import Machine
+package import Machine
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -15,11 +15,11 @@ internal import Darwin
 /// which is locked until the end. `commit()` synchronizes it and renames it into place; any error
 /// before that leaves the destination as it was. With a fingerprint a journal records each finished
 /// file, and a later run with the same fingerprint continues after them.
-public final class OutputFolder: Sendable {
+package final class OutputFolder: Sendable {
     /// The path that the folder will have.
-    public let destination: String
+    package let destination: String
     /// The path that the folder has while it is built.
-    public var partialPath: String { place.partialPath }
+    package var partialPath: String { place.partialPath }
 
     let place: OutputPlace
     let folder: Descriptor
@@ -65,7 +65,7 @@ public final class OutputFolder: Sendable {
     ///   - budget: what buffers are counted against.
     /// - Throws: `output.insideInput`, `output.exists`, `output.unfinished`, `output.busy`,
     ///   `output.fingerprint`, `file.io`.
-    public init(
+    package init(
         at destination: String,
         sources: [String],
         overwrite: Bool = false,
@@ -139,17 +139,17 @@ public final class OutputFolder: Sendable {
     }
 
     /// The names of the files that an earlier run finished, in order of their bytes.
-    public var resumedFileNames: [String] {
+    package var resumedFileNames: [String] {
         state.withLock { $0.resumed.keys.sorted { Name($0) < Name($1) } }
     }
 
     /// Whether an earlier run finished this file, so that it need not be written again.
-    public func isResumed(_ name: String) -> Bool {
+    package func isResumed(_ name: String) -> Bool {
         state.withLock { $0.resumed[name] != nil }
     }
 
     /// What was recorded with a file that an earlier run finished; nil if nothing was.
-    public func resumedNote(of name: String) -> JSONObject? {
+    package func resumedNote(of name: String) -> JSONObject? {
         state.withLock { $0.resumed[name]?.note }
     }
 
@@ -158,7 +158,7 @@ public final class OutputFolder: Sendable {
     ///
     /// What a killed run left is cleared by the next one only if it was announced.
     /// - Throws: `file.io`.
-    public func announce(_ names: [String]) throws(CheckpointError) {
+    package func announce(_ names: [String]) throws(CheckpointError) {
         requireBuilding()
         let new = state.withLock { state in
             let new = names.filter { !state.announced.contains($0) }
@@ -171,7 +171,7 @@ public final class OutputFolder: Sendable {
     /// Checks that files of so many bytes in all find room, so that work of hours does not end with a full
     /// disk.
     /// - Throws: `file.io`.
-    public func requireRoom(for byteCount: Int) throws(CheckpointError) {
+    package func requireRoom(for byteCount: Int) throws(CheckpointError) {
         guard let free = folder.freeByteCount, free < byteCount else { return }
         var error = CheckpointError.systemCall(
             ENOSPC,
@@ -190,7 +190,7 @@ public final class OutputFolder: Sendable {
     ///   - byteCount: the length if it is known: reserved now, so that a full disk shows at once.
     /// - Returns: the file, empty or zeroed, to be finished before `commit()`.
     /// - Throws: `file.io`.
-    public func createFile(
+    package func createFile(
         _ name: String,
         byteCount: Int? = nil
     ) throws(CheckpointError) -> OutputFile {
@@ -215,7 +215,7 @@ public final class OutputFolder: Sendable {
 
     /// Writes a whole small file, for example `config.json`.
     /// - Throws: `file.io`.
-    public func writeFile(_ name: String, _ bytes: RawSpan) throws(CheckpointError) {
+    package func writeFile(_ name: String, _ bytes: RawSpan) throws(CheckpointError) {
         let file = try createFile(name, byteCount: bytes.byteCount)
         try file.write(bytes, at: 0)
         try file.finish()
@@ -223,7 +223,7 @@ public final class OutputFolder: Sendable {
 
     /// Writes a whole small file that is in an array, for example `config.json`.
     /// - Throws: `file.io`.
-    public func writeFile(_ name: String, _ bytes: [UInt8]) throws(CheckpointError) {
+    package func writeFile(_ name: String, _ bytes: [UInt8]) throws(CheckpointError) {
         try bytes.withRawSpan { (span) throws(CheckpointError) in try writeFile(name, span) }
     }
 
@@ -232,7 +232,7 @@ public final class OutputFolder: Sendable {
     ///   - file: a file of this output.
     ///   - note: what a later run wants to know of it; see `resumedNote(of:)`.
     /// - Throws: `file.io`; `limit.memory`.
-    public func finishAndRecord(
+    package func finishAndRecord(
         _ file: OutputFile,
         note: JSONObject? = nil
     ) throws(CheckpointError) {
@@ -268,7 +268,7 @@ public final class OutputFolder: Sendable {
 
     /// Removes a file that is not wanted in the output after all.
     /// - Throws: `file.io`.
-    public func removeFile(_ file: OutputFile) throws(CheckpointError) {
+    package func removeFile(_ file: OutputFile) throws(CheckpointError) {
         requireBuilding()
         file.discard()
         try removeEntry(file.fileName)

@@ -9,11 +9,11 @@ internal import Darwin
 #endif
 
 /// One file that appears whole or not at all: built as `.NAME.partial` beside its destination.
-public final class SingleFileOutput: Sendable {
+package final class SingleFileOutput: Sendable {
     /// The path that the file will have.
-    public let destination: String
+    package let destination: String
     /// The file to write to.
-    public let file: OutputFile
+    package let file: OutputFile
     private let place: OutputPlace
     private let replaces: Bool
     private let isDone = Mutex(false)
@@ -27,7 +27,7 @@ public final class SingleFileOutput: Sendable {
     ///     replaced at the end; nil replaces nothing.
     ///   - byteCount: the length if it is known: reserved now.
     /// - Throws: `output.insideInput`, `output.exists`, `output.busy`, `file.io`.
-    public init(
+    package init(
         at destination: String,
         sources: [String],
         isReplaceable: ((any ByteSource) throws(CheckpointError) -> Bool)? = nil,
@@ -57,7 +57,7 @@ public final class SingleFileOutput: Sendable {
     ///
     /// On an error the destination is as it was before; then `abandon()` removes the rest.
     /// - Throws: `output.exists` if the destination appeared meanwhile, `file.io`.
-    public func commit() throws(CheckpointError) {
+    package func commit() throws(CheckpointError) {
         if !file.isFinished { try file.finish() }
         try place.putIntoPlace(replaces: replaces && FileStatus(at: place.destination) != nil)
         isDone.withLock { $0 = true }
@@ -87,7 +87,7 @@ public final class SingleFileOutput: Sendable {
     }
 
     /// Gives the file up and removes it.
-    public func abandon() {
+    package func abandon() {
         let wasDone = isDone.withLock { isDone in
             defer { isDone = true }
             return isDone

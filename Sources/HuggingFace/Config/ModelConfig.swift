@@ -26,7 +26,7 @@ public struct ModelConfig: Sendable {
     public let tiesWordEmbeddings: Bool
     /// All modules that have a weight, in the order of the network; the output head only if it is
     /// stored.
-    public let modules: [ModelModule]
+    package let modules: [ModelModule]
     private let positions: [Name: Int]
 
     /// Validates `config.json` and derives the modules.
@@ -69,7 +69,7 @@ public struct ModelConfig: Sendable {
     }
 
     /// The module of a weight or a bias, for example of `model.layers.0.mlp.up_proj.weight`.
-    public func module(owning tensor: Name) -> ModelModule? {
+    package func module(owning tensor: Name) -> ModelModule? {
         positions[tensor].map { modules[$0] }
     }
 
@@ -83,7 +83,7 @@ public struct ModelConfig: Sendable {
 
     /// The modules that bitsandbytes quantizes unless told otherwise: all linear ones but the
     /// output head.
-    public var quantizableModules: [ModelModule] {
+    package var quantizableModules: [ModelModule] {
         modules.filter { $0.kind == .linear || $0.kind == .convolution1D }
     }
 }

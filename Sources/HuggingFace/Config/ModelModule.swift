@@ -1,9 +1,9 @@
-public import Files
+package import Files
 
 /// One module of a model that has a weight.
-public struct ModelModule: Hashable, Sendable {
+package struct ModelModule: Hashable, Sendable {
     /// What a module does with its weight.
-    public enum Kind: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         /// `y = x · Wᵀ + b` with `W` stored `[N, K]`: outputs, inputs.
         case linear
         /// GPT-2's linear layer: the float weight is stored transposed, `[K, N]`; a quantized one
@@ -22,29 +22,29 @@ public struct ModelModule: Hashable, Sendable {
     }
 
     /// The dotted path, for example `model.layers.0.mlp.up_proj`.
-    public let path: Name
+    package let path: Name
     /// What it does.
-    public let kind: Kind
+    package let kind: Kind
     /// The shape of `<path>.weight` as a float checkpoint stores it.
-    public let weightShape: [Int]
+    package let weightShape: [Int]
     /// The length of `<path>.bias`; nil if the module has none.
-    public let biasCount: Int?
+    package let biasCount: Int?
 
     /// The name of the weight.
-    public var weightName: Name { Name(utf8: path.utf8 + ".weight".utf8) }
+    package var weightName: Name { Name(utf8: path.utf8 + ".weight".utf8) }
 
     /// The name of the bias; nil if there is none.
-    public var biasName: Name? {
+    package var biasName: Name? {
         biasCount == nil ? nil : Name(utf8: path.utf8 + ".bias".utf8)
     }
 
     /// The shape `[N, K]` of the weight as a matrix from `K` inputs to `N` outputs.
-    public var matrixShape: [Int] {
+    package var matrixShape: [Int] {
         kind == .convolution1D ? weightShape.reversed() : weightShape
     }
 
     /// Whether bitsandbytes replaces modules of this kind.
-    public var isLinear: Bool { kind.isLinear }
+    package var isLinear: Bool { kind.isLinear }
 }
 
 extension ModelModule.Kind {

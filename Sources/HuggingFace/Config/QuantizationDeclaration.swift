@@ -3,9 +3,9 @@ package import Files
 /// What `quantization_config` in `config.json` says about the weights.
 ///
 /// Tensors decide what is quantized and how; this serves to cross-check them.
-public struct QuantizationDeclaration: Hashable, Sendable {
+package struct QuantizationDeclaration: Hashable, Sendable {
     /// The mode that is announced.
-    public enum Mode: Hashable, Sendable {
+    package enum Mode: Hashable, Sendable {
         /// `load_in_4bit`, with `bnb_4bit_quant_type`: `nf4` or `fp4`.
         case fourBit(type: String, isNested: Bool)
         /// `load_in_8bit`.
@@ -18,13 +18,13 @@ public struct QuantizationDeclaration: Hashable, Sendable {
     package static let blockwiseMethod = "swift-qlora-int8-blockwise"
 
     /// The announced mode; nil if neither flag is set.
-    public let mode: Mode?
+    package let mode: Mode?
     /// `quant_method` if it is one that is not read.
-    public private(set) var foreignMethod: String?
+    package private(set) var foreignMethod: String?
     /// `llm_int8_skip_modules`; nil means the defaults of transformers.
-    public let skippedModules: [String]?
+    package let skippedModules: [String]?
     /// `bnb_4bit_quant_storage`: the type that packed codes pretend to have; `uint8` by default.
-    public let storageType: String
+    package let storageType: String
 
     /// Reads the declaration; nil if `config.json` has none.
     ///

@@ -22,20 +22,21 @@ public struct TensorBytes: Sendable, Hashable {
 extension SafetensorsFile {
     /// Writes tensors into a new file, which appears whole or not at all.
     ///
-    /// The order is that of the reference writer; see `SafetensorsLayout`.
+    /// The order is that of the reference writer: by the size of the elements, then by name.
     /// - Parameters:
     ///   - tensors: in any order, each name once.
     ///   - path: of the file; its folder exists, and nothing of that name.
-    ///   - metadata: the lines of `__metadata__`.
+    ///   - metadata: the lines of `__metadata__`, which are written in the order of their keys.
     /// - Throws: `output.exists`, `st.duplicateName`, `file.io`.
     public static func write(
         _ tensors: [TensorBytes],
         to path: String,
-        metadata: [SafetensorsLayout.Metadata] = [.formatPyTorch]
+        metadata: [String: String] = ["format": "pt"]
     ) throws(CheckpointError) {
         let layout = try SafetensorsLayout(
             tensors: tensors.map(\.description),
-            metadata: metadata
+            metadata: metadata.sorted { Name($0.key) < Name($1.key) }
+                .map { SafetensorsLayout.Metadata(Name($0.key), Name($0.value)) }
         )
         let output = try SingleFileOutput(
             at: path,

@@ -1,4 +1,4 @@
-public import Files
+package import Files
 internal import Tensors
 
 /// Where everything goes in a safetensors file, known before any data is.
@@ -9,17 +9,17 @@ internal import Tensors
 ///
 /// Tensors whose length is known only at the end (`LateTensor`) follow all others, in order of
 /// their names, and the header is padded to what it may need at most.
-public struct SafetensorsLayout: Sendable {
+package struct SafetensorsLayout: Sendable {
     /// A tensor of bytes whose length is known only when everything else is written.
-    public struct LateTensor: Hashable, Sendable {
+    package struct LateTensor: Hashable, Sendable {
         /// The name.
-        public let name: Name
+        package let name: Name
         /// The most bytes that it may have.
-        public let maximumByteCount: Int
+        package let maximumByteCount: Int
 
         /// Announces a tensor of type U8 with one dimension.
         /// - Precondition: `maximumByteCount >= 0`.
-        public init(name: Name, maximumByteCount: Int) {
+        package init(name: Name, maximumByteCount: Int) {
             precondition(maximumByteCount >= 0, "\(maximumByteCount) bytes of \(name)")
             self.name = name
             self.maximumByteCount = maximumByteCount
@@ -27,41 +27,41 @@ public struct SafetensorsLayout: Sendable {
     }
 
     /// A tensor and its place.
-    public struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// What the tensor is.
-        public let description: TensorDescription
+        package let description: TensorDescription
         /// Its bytes, counted from the end of the header.
-        public let byteRange: Range<Int>
+        package let byteRange: Range<Int>
     }
 
     /// The ordinary tensors in the order of the file.
-    public let entries: [Entry]
+    package let entries: [Entry]
     /// The late tensors in the order of the file, behind all others.
-    public let lateTensors: [LateTensor]
+    package let lateTensors: [LateTensor]
     /// Names and values of the header's `__metadata__`, in the order of the file.
-    public let metadata: [Metadata]
+    package let metadata: [Metadata]
     /// The bytes before the data: the length field and the padded header.
-    public let headerByteCount: Int
+    package let headerByteCount: Int
     /// The bytes of the ordinary tensors.
-    public let dataByteCount: Int
+    package let dataByteCount: Int
     private let positions: [Name: Int]
     private let latePositions: [Name: Int]
 
     /// A line of `__metadata__`.
-    public struct Metadata: Hashable, Sendable {
+    package struct Metadata: Hashable, Sendable {
         /// Its key.
-        public let key: Name
+        package let key: Name
         /// Its text.
-        public let value: Name
+        package let value: Name
 
         /// Makes a line.
-        public init(_ key: Name, _ value: Name) {
+        package init(_ key: Name, _ value: Name) {
             self.key = key
             self.value = value
         }
 
         /// What every consumer in the Hugging Face world expects: `{"format": "pt"}`.
-        public static let formatPyTorch = Metadata("format", "pt")
+        package static let formatPyTorch = Metadata("format", "pt")
     }
 
     /// Lays out a file.
@@ -71,7 +71,7 @@ public struct SafetensorsLayout: Sendable {
     ///   - metadata: in any order, each key once; empty for none.
     /// - Throws: `st.duplicateName` if two tensors share a name, or one is called `__metadata__`;
     ///   `st.overflow`; `st.headerTooLarge`; `limit.nameLength`.
-    public init(
+    package init(
         tensors: [TensorDescription],
         lateTensors: [LateTensor] = [],
         metadata: [Metadata] = [.formatPyTorch]
@@ -138,29 +138,29 @@ public struct SafetensorsLayout: Sendable {
     }
 
     /// The length of the file, with late tensors at their longest.
-    public var maximumFileByteCount: Int {
+    package var maximumFileByteCount: Int {
         headerByteCount + dataByteCount + lateTensors.reduce(0) { $0 + $1.maximumByteCount }
     }
 
     /// Where the header ends and each tensor begins, in bytes from the start of the file.
     ///
     /// Where to cut a file so that each tensor can be unpacked singly; see `ZstdWriter`.
-    public var boundaries: [Int] {
+    package var boundaries: [Int] {
         entries.map { headerByteCount + $0.byteRange.lowerBound }
             + [headerByteCount + dataByteCount]
     }
 
     /// The place of an ordinary tensor in `entries`.
-    public func position(of name: Name) -> Int? { positions[name] }
+    package func position(of name: Name) -> Int? { positions[name] }
 
     /// The place of a late tensor in `lateTensors`.
-    public func latePosition(of name: Name) -> Int? { latePositions[name] }
+    package func latePosition(of name: Name) -> Int? { latePositions[name] }
 
     /// Returns the length field and the header, padded to `headerByteCount`.
     /// - Parameter lateByteCounts: the lengths of the late tensors, in their order.
     /// - Returns: the first `headerByteCount` bytes of the file.
     /// - Precondition: one length for each, none above its maximum.
-    public func header(lateByteCounts: [Int] = []) -> [UInt8] {
+    package func header(lateByteCounts: [Int] = []) -> [UInt8] {
         precondition(
             lateByteCounts.count == lateTensors.count,
             "\(lateByteCounts.count) lengths for \(lateTensors.count) late tensors"

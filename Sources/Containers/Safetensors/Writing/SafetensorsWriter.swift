@@ -1,4 +1,4 @@
-public import Files
+package import Files
 internal import Synchronization
 internal import Tensors
 
@@ -6,11 +6,11 @@ internal import Tensors
 /// threads at once.
 ///
 /// Every byte has to be written once; `finish()` checks that none is missing.
-public final class SafetensorsWriter: Sendable {
+package final class SafetensorsWriter: Sendable {
     /// Where everything goes.
-    public let layout: SafetensorsLayout
+    package let layout: SafetensorsLayout
     /// The file; finished by whoever created it, once the writer is.
-    public let file: OutputFile
+    package let file: OutputFile
     private let state: Mutex<State>
 
     private struct State {
@@ -22,7 +22,7 @@ public final class SafetensorsWriter: Sendable {
     }
 
     /// Starts a file that was created with `layout.maximumFileByteCount` bytes.
-    public init(_ layout: SafetensorsLayout, to file: OutputFile) {
+    package init(_ layout: SafetensorsLayout, to file: OutputFile) {
         self.layout = layout
         self.file = file
         state = Mutex(
@@ -40,7 +40,7 @@ public final class SafetensorsWriter: Sendable {
     ///   - byteOffset: from the start of the tensor.
     /// - Precondition: the piece lies within the tensor, and no byte of it was written before.
     /// - Throws: `file.io`.
-    public func write(
+    package func write(
         _ bytes: RawSpan,
         of name: Name,
         at byteOffset: Int = 0
@@ -53,7 +53,7 @@ public final class SafetensorsWriter: Sendable {
 
     /// Writes a piece of a tensor that is in an array; see `write(_:of:at:)`.
     /// - Throws: `file.io`.
-    public func write(
+    package func write(
         _ bytes: [UInt8],
         of name: Name,
         at byteOffset: Int = 0
@@ -99,7 +99,7 @@ public final class SafetensorsWriter: Sendable {
 
     /// Gives the content of a late tensor.
     /// - Precondition: it is in the layout, not longer than announced, and given once.
-    public func setLateTensor(_ name: Name, to bytes: [UInt8]) {
+    package func setLateTensor(_ name: Name, to bytes: [UInt8]) {
         guard let position = layout.latePosition(of: name) else {
             preconditionFailure("\(name) is no late tensor of \(file.fileName)")
         }
@@ -119,7 +119,7 @@ public final class SafetensorsWriter: Sendable {
     /// The file itself stays open: `OutputFolder.finishAndRecord(_:)` brings it to the medium.
     /// - Precondition: every byte of every tensor was written.
     /// - Throws: `file.io`.
-    public func finish() throws(CheckpointError) {
+    package func finish() throws(CheckpointError) {
         let late = state.withLock { state -> [[UInt8]] in
             precondition(!state.isFinished, "\(file.fileName) is finished twice")
             state.isFinished = true

@@ -1,32 +1,32 @@
-public import Files
+package import Files
 
 /// Which tensor goes into which file of a checkpoint, as transformers decides it.
 ///
 /// Tensors are taken in the given order; a shard is closed when the next tensor would make it
 /// larger than the limit; a tensor that is larger than the limit alone gets a shard of its own, at
 /// once, while the shard before it stays open.
-public struct ShardPlan: Sendable {
+package struct ShardPlan: Sendable {
     /// One file.
-    public struct Shard: Hashable, Sendable {
+    package struct Shard: Hashable, Sendable {
         /// Its name, for example `model-00001-of-00003.safetensors`.
-        public let fileName: String
+        package let fileName: String
         /// Positions in the list of tensors that was planned for.
-        public let tensorIndices: [Int]
+        package let tensorIndices: [Int]
         /// The bytes of its tensors.
-        public let byteCount: Int
+        package let byteCount: Int
     }
 
     /// The name of the index file.
-    public static let indexFileName = "model.safetensors.index.json"
+    package static let indexFileName = "model.safetensors.index.json"
 
     /// The files in order of their numbers.
-    public let shards: [Shard]
+    package let shards: [Shard]
 
     /// Plans the files.
     /// - Parameters:
     ///   - byteCounts: of the tensors, in the order of the model.
     ///   - maximumByteCount: of the tensors in one shard; `nil` for a single file.
-    public init(byteCounts: [Int], maximumByteCount: Int?) {
+    package init(byteCounts: [Int], maximumByteCount: Int?) {
         precondition(maximumByteCount ?? 1 > 0, "shards of \(maximumByteCount ?? 0) bytes")
         let limit = maximumByteCount ?? Int.max
         var groups: [[Int]] = []
@@ -64,7 +64,7 @@ public struct ShardPlan: Sendable {
     ///   - totalByteCount: of the tensors in all files.
     ///   - totalParameterCount: the elements of the model before quantization, if known.
     /// - Returns: the JSON text as transformers spells it, with a newline at the end.
-    public func indexText(
+    package func indexText(
         names: [Name],
         totalByteCount: Int,
         totalParameterCount: Int? = nil
