@@ -62,16 +62,16 @@ DEFINE_LOOP(float32_generic, , vector4, REGISTER, zero4, MULTIPLY_ADD)
 
 static const qk_peak_rate_entry entries[] = {
 #if defined(__x86_64__)
-    {{"avx512", "avx512", QK_FEATURE_AVX512}, QK_PEAK_FLOAT32, float32_avx512, SUMS * 16 * 2},
-    {{"avx2", "avx2", QK_FEATURE_AVX2}, QK_PEAK_FLOAT32, float32_avx2, SUMS * 8 * 2},
+    {{"avx512", "avx512", QK_FEATURE_AVX512, 1}, QK_PEAK_FLOAT32, float32_avx512, SUMS * 16 * 2},
+    {{"avx2", "avx2", QK_FEATURE_AVX2, 1}, QK_PEAK_FLOAT32, float32_avx2, SUMS * 8 * 2},
 #endif
-    {{"generic", "generic", 0}, QK_PEAK_FLOAT32, float32_generic, SUMS * 4 * 2},
+    {{"generic", "generic", 0, 1}, QK_PEAK_FLOAT32, float32_generic, SUMS * 4 * 2},
 #if defined(__x86_64__)
-    {{"avx512_bf16", "avx512", QK_FEATURE_AVX512 | QK_FEATURE_AVX512BF16},
+    {{"avx512_bf16", "avx512", QK_FEATURE_AVX512 | QK_FEATURE_AVX512BF16, 1},
      QK_PEAK_BFLOAT16,
      bfloat16_avx512_bf16,
      SUMS * 32 * 2},
-    {{"avx512_vnni", "avx512", QK_FEATURE_AVX512 | QK_FEATURE_AVX512VNNI},
+    {{"avx512_vnni", "avx512", QK_FEATURE_AVX512 | QK_FEATURE_AVX512VNNI, 1},
      QK_PEAK_INT8,
      int8_avx512_vnni,
      SUMS * 64 * 2},

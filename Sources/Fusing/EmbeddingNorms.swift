@@ -23,11 +23,12 @@ struct EmbeddingNorms {
         let (left, right) = (adapter.a.transposed(), adapter.b.transposed())
         var squares = [Double](repeating: 0, count: width)
         let step = max(1, TileSize.usual / max(width, 1))
+        var workspace = Workspace()
         for first in stride(from: 0, to: rows, by: step) {
             let count = min(step, rows - first)
             var values = [Float](repeating: 0, count: count * width)
             try values.withMutableFloatBytes { (bytes) throws(CheckpointError) in
-                try source.read(first * width..<(first + count) * width, into: &bytes)
+                try source.read(first * width..<(first + count) * width, into: &bytes, &workspace)
             }
             left.elements.withFloatSpan { left in
                 right.elements.withFloatSpan { right in

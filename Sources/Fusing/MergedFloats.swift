@@ -37,44 +37,68 @@ struct MergedFloats: FloatSource {
         max(1, base.tileElementCount / max(columnCount, 1)) * max(columnCount, 1)
     }
 
-    func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError) {
+    func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
+    ) throws(CheckpointError) {
         guard !range.isEmpty else { return }
         let first = range.lowerBound / columnCount
         let end = (range.upperBound - 1) / columnCount + 1
-        let count = (end - first) * columnCount
-        var values = [Float](repeating: 0, count: count)
-        try values.withMutableFloatBytes { (bytes) throws(CheckpointError) in
-            try base.read(first * columnCount..<end * columnCount, into: &bytes)
-        }
-        let original = merges.count > 1 ? values : []
-        for (index, merge) in merges.enumerated() {
-            try add(merge, index == 0 ? nil : original, first..<end, to: &values)
-        }
-        for row in first..<end {
-            guard let replaced = rows[row] else { continue }
-            let start = (row - first) * columnCount
-            values.replaceSubrange(start..<start + columnCount, with: replaced)
-        }
-        let offset = 4 * (range.lowerBound - first * columnCount)
-        values.withFloatBytes {
-            bytes.copy(from: $0.extracting(offset..<offset + 4 * range.count))
+        let byteCount = 4 * (end - first) * columnCount
+        try workspace.withBuffer(byteCount) { (values, workspace) throws(CheckpointError) in
+            try values.withMutablePrefix(byteCount) { (bytes) throws(CheckpointError) in
+                try base.read(first * columnCount..<end * columnCount, into: &bytes, &workspace)
+            }
+            try merge(first..<end, into: &values, &workspace)
+            replaceRows(first..<end, in: &values)
+            let offset = 4 * (range.lowerBound - first * columnCount)
+            values.withPrefix(byteCount) {
+                bytes.copy(from: $0.extracting(offset..<offset + 4 * range.count))
+            }
         }
     }
 
-    /// Merges an adapter into some rows; `original` are the same rows without any adapter, nil if they
-    /// are that as yet.
-    private func add(
-        _ merge: Merge,
-        _ original: [Float]?,
+    /// Merges the adapters, one after the other, into some rows.
+    private func merge(
         _ range: Range<Int>,
-        to values: inout [Float]
+        into values: inout AlignedBuffer,
+        _ workspace: inout Workspace
+    ) throws(CheckpointError) {
+        guard let first = merges.first else { return }
+        let byteCount = 4 * range.count * columnCount
+        try workspace.withBuffer(byteCount) { (delta, workspace) throws(CheckpointError) in
+            guard merges.count > 1 else {
+                try compute(&delta, first, range)
+                let factors = try factors(first, values, delta, range)
+                add(delta, factors, first, to: &values, range.count)
+                return
+            }
+            // Norms are those of the rows without any adapter.
+            try workspace.withBuffer(byteCount) { (original, _) throws(CheckpointError) in
+                values.withPrefix(byteCount) { values in
+                    original.withMutablePrefix(byteCount) { $0.copy(from: values) }
+                }
+                for merge in merges {
+                    try compute(&delta, merge, range)
+                    let factors = try factors(merge, original, delta, range)
+                    add(delta, factors, merge, to: &values, range.count)
+                }
+            }
+        }
+    }
+
+    /// `ΔW = scaling · B · A` of some rows.
+    private func compute(
+        _ delta: inout AlignedBuffer,
+        _ merge: Merge,
+        _ range: Range<Int>
     ) throws(CheckpointError) {
         let adapter = try merge.factors.adapter()
-        var delta = [Float](repeating: 0, count: values.count)
         let rank = adapter.rank
         adapter.a.elements.withFloatSpan { a in
             adapter.b.elements.withFloatSpan { b in
-                delta.withMutableFloatSpan {
+                delta.withMutableFloats(range.count * columnCount) {
                     BLAS.multiply(
                         b.extracting(range.lowerBound * rank..<range.upperBound * rank),
                         a,
@@ -90,14 +114,36 @@ struct MergedFloats: FloatSource {
                 }
             }
         }
-        var rowFactors: [Float]?
-        if merge.columnFactors == nil, let magnitude = adapter.magnitude {
-            rowFactors = Self.norms(original ?? values, delta, columnCount).enumerated().map {
-                $1 == 0 ? 1 : magnitude[range.lowerBound + $0] / $1
+    }
+
+    /// `m / ‖W₀ + ΔW‖` of some rows; nil without a magnitude of rows.
+    private func factors(
+        _ merge: Merge,
+        _ original: borrowing AlignedBuffer,
+        _ delta: borrowing AlignedBuffer,
+        _ range: Range<Int>
+    ) throws(CheckpointError) -> [Float]? {
+        guard merge.columnFactors == nil, let magnitude = try merge.factors.adapter().magnitude
+        else { return nil }
+        let count = range.count * columnCount
+        let norms = original.withFloats(count) { original in
+            delta.withFloats(count) {
+                Rows.norms(ofSumOf: original, $0, columnCount: columnCount)
             }
         }
-        values.withMutableFloatSpan { values in
-            delta.withFloatSpan {
+        return norms.enumerated().map { $1 == 0 ? 1 : magnitude[range.lowerBound + $0] / $1 }
+    }
+
+    private func add(
+        _ delta: borrowing AlignedBuffer,
+        _ rowFactors: [Float]?,
+        _ merge: Merge,
+        to values: inout AlignedBuffer,
+        _ rowCount: Int
+    ) {
+        let count = rowCount * columnCount
+        values.withMutableFloats(count) { values in
+            delta.withFloats(count) {
                 Rows.add($0, to: &values, columnCount: columnCount, thenScalingBy: rowFactors)
             }
             guard let factors = merge.columnFactors else { return }
@@ -105,9 +151,14 @@ struct MergedFloats: FloatSource {
         }
     }
 
-    private static func norms(_ x: [Float], _ y: [Float], _ columnCount: Int) -> [Float] {
-        x.withFloatSpan { x in
-            y.withFloatSpan { Rows.norms(ofSumOf: x, $0, columnCount: columnCount) }
+    private func replaceRows(_ range: Range<Int>, in values: inout AlignedBuffer) {
+        guard !rows.isEmpty else { return }
+        values.withMutableFloats(range.count * columnCount) { values in
+            for row in range {
+                guard let replaced = rows[row] else { continue }
+                let start = (row - range.lowerBound) * columnCount
+                for (column, value) in replaced.enumerated() { values[start + column] = value }
+            }
         }
     }
 }
@@ -161,12 +212,20 @@ struct SummedFloats: FloatSource {
     var name: Name { base.name }
     var fileName: String { base.fileName }
 
-    func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError) {
-        var values = [Float](repeating: 0, count: range.count)
-        try values.withMutableFloatBytes { (bytes) throws(CheckpointError) in
-            try base.read(range, into: &bytes)
+    func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
+    ) throws(CheckpointError) {
+        let byteCount = 4 * range.count
+        try workspace.withBuffer(byteCount) { (values, workspace) throws(CheckpointError) in
+            try values.withMutablePrefix(byteCount) { (bytes) throws(CheckpointError) in
+                try base.read(range, into: &bytes, &workspace)
+            }
+            values.withMutableFloats(range.count) { values in
+                for index in values.indices { values[index] += added[range.lowerBound + index] }
+            }
+            values.withPrefix(byteCount) { bytes.copy(from: $0) }
         }
-        for index in values.indices { values[index] += added[range.lowerBound + index] }
-        values.withFloatBytes { bytes.copy(from: $0) }
     }
 }

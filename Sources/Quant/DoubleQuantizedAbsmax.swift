@@ -59,18 +59,26 @@ public struct DoubleQuantizedAbsmax: Sendable, Hashable {
     ///
     /// One far below the mean can come out negative.
     public func restored() -> [Float] {
-        Self.restored(codes: codes[...], absmax: absmax[...], offset: offset)
+        var scales = [Float](repeating: 0, count: codes.count)
+        codes.withRawSpan { codes in
+            absmax.withFloatSpan { absmax in
+                scales.withMutableFloatSpan { Self.restore(codes, absmax, offset, into: &$0) }
+            }
+        }
+        return scales
     }
 
-    /// Returns the scales of a run of codes that begins with a second-level block.
-    static func restored(
-        codes: ArraySlice<UInt8>,
-        absmax: ArraySlice<Float>,
-        offset: Float
-    ) -> [Float] {
+    /// Restores the scales of a run of codes that begins with a second-level block.
+    static func restore(
+        _ codes: RawSpan,
+        _ absmax: Span<Float>,
+        _ offset: Float,
+        into scales: inout MutableSpan<Float>
+    ) {
         let map = Codebook.dynamicSigned.values
-        return codes.enumerated().map { index, code in
-            map[Int(code)] * absmax[absmax.startIndex + index / blockSize] + offset
+        for index in scales.indices {
+            scales[index] =
+                map[Int(codes.byte(at: index))] * absmax[index / blockSize] + offset
         }
     }
 

@@ -40,7 +40,7 @@ extension QuantizedMatrix {
             source.elementCount == layout.elementCount,
             "\(source.elementCount) elements for [\(rowCount), \(columnCount)]"
         )
-        var tiles = Tiles(source: source, layout: layout, config: config, workers: workers)
+        var tiles = try Tiles(source: source, layout: layout, config: config, workers: workers)
         var absmax = Absmax.float32([])
         if layout.elementCount > 0 {
             try tiles.findScales()
@@ -76,6 +76,7 @@ extension QuantizedMatrix {
         let stride: Int
         let codeStride: Int
         let scaleStride: Int
+        let scratch: ScratchPool
         var codes: [UInt8]
         var scales: [Float]
 
@@ -84,7 +85,8 @@ extension QuantizedMatrix {
             layout: PackedLayout,
             config: QuantizationConfig,
             workers: WorkerPool
-        ) {
+        ) throws(CheckpointError) {
+            scratch = try ScratchPool(workerCount: workers.threadCount, budget: nil)
             self.source = source
             self.workers = workers
             codec = TileCodec(config: config, columnCount: layout.columnCount)
@@ -97,7 +99,7 @@ extension QuantizedMatrix {
 
         mutating func findScales() throws(CheckpointError) {
             let (source, codec, workers, stride) = (source, codec, workers, stride)
-            let (codeStride, scaleStride) = (codeStride, scaleStride)
+            let (codeStride, scaleStride, scratch) = (codeStride, scaleStride, scratch)
             var newScales = scales
             try codes.withMutableRawSpan { (codes: inout MutableRawSpan) throws(CheckpointError) in
                 try newScales.withMutableFloatSpan { (scales) throws(CheckpointError) in
@@ -106,8 +108,8 @@ extension QuantizedMatrix {
                         every: codeStride,
                         and: &scales,
                         every: scaleStride
-                    ) { (index, _, codes, scales) throws(CheckpointError) in
-                        try Self.withTile(index, of: source, every: stride) { input in
+                    ) { (index, worker, codes, scales) throws(CheckpointError) in
+                        try scratch.withTile(index, of: source, every: stride, worker) { input in
                             codec.quantize(input, as: source.dtype, codes: &codes, scales: &scales)
                         }
                     }
@@ -127,10 +129,11 @@ extension QuantizedMatrix {
         mutating func chooseCodes() throws(CheckpointError) {
             let (source, codec, workers, stride) = (source, codec, workers, stride)
             let (codeStride, scaleStride, scales) = (codeStride, scaleStride, scales)
+            let scratch = scratch
             try codes.withMutableRawSpan { (codes: inout MutableRawSpan) throws(CheckpointError) in
                 try workers.perform(writing: &codes, every: codeStride) {
-                    (index, _, codes) throws(CheckpointError) in
-                    try Self.withTile(index, of: source, every: stride) { input in
+                    (index, worker, codes) throws(CheckpointError) in
+                    try scratch.withTile(index, of: source, every: stride, worker) { input in
                         scales.withFloatSpan { scales in
                             let first = index * scaleStride
                             let count = min(scaleStride, scales.count - first)
@@ -145,22 +148,26 @@ extension QuantizedMatrix {
                 }
             }
         }
+    }
+}
 
-        private static func withTile(
-            _ index: Int,
-            of source: any FloatSource,
-            every stride: Int,
-            _ body: (RawSpan) -> Void
-        ) throws(CheckpointError) {
-            let start = index * stride
-            let range = start..<min(start + stride, source.elementCount)
-            var buffer = try AlignedBuffer.allocate(
-                byteCount: range.count * source.dtype.byteCount
-            )
-            try buffer.withMutableBytes { (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try source.read(range, into: &bytes)
+extension ScratchPool {
+    /// Reads a tile of a source, and passes its bytes to `body`.
+    fileprivate func withTile(
+        _ index: Int,
+        of source: any FloatSource,
+        every stride: Int,
+        _ worker: Int,
+        _ body: (RawSpan) -> Void
+    ) throws(CheckpointError) {
+        let range = index * stride..<min((index + 1) * stride, source.elementCount)
+        let byteCount = range.count * source.dtype.byteCount
+        try withScratch(of: worker) { (scratch) throws(CheckpointError) in
+            try scratch.reserve(input: byteCount)
+            try scratch.input.withMutablePrefix(byteCount) { (bytes) throws(CheckpointError) in
+                try source.read(range, into: &bytes, &scratch.reading)
             }
-            buffer.withBytes(body)
+            scratch.input.withPrefix(byteCount, body)
         }
     }
 }

@@ -41,7 +41,7 @@ struct NonFiniteCheck {
         try scratch.reserve(input: byteCount)
         try scratch.input.withMutablePrefix(byteCount) {
             (bytes: inout MutableRawSpan) throws(CheckpointError) in
-            try source.read(range, into: &bytes)
+            try source.read(range, into: &bytes, &scratch.reading)
         }
         return scratch.input.withPrefix(byteCount) { bytes in
             CountNonFiniteKernel.selected.count(in: bytes, as: source.dtype.element) == 0

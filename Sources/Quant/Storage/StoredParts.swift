@@ -100,8 +100,7 @@ struct StoredParts {
         _ view: TensorView,
         _ range: Range<Int>
     ) throws(CheckpointError) -> [UInt8] {
-        let size = max(view.description.dtype.bitCount / 8, 1)
-        let elements = range.lowerBound / size..<(range.upperBound + size - 1) / size
+        let (elements, size) = elements(view, range)
         var bytes = [UInt8](repeating: 0, count: elements.count * size)
         try bytes.withMutableRawSpan { (span: inout MutableRawSpan) throws(CheckpointError) in
             try view.read(elements, into: &span)
@@ -109,5 +108,48 @@ struct StoredParts {
         guard bytes.count != range.count else { return bytes }
         let start = range.lowerBound - elements.lowerBound * size
         return Array(bytes[start..<start + range.count])
+    }
+
+    /// Passes elements of an F32 tensor to `body`.
+    static func withFloats(
+        _ view: TensorView,
+        _ range: Range<Int>,
+        _ workspace: inout Workspace,
+        _ body: (Span<Float>, inout Workspace) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) {
+        try workspace.withBuffer(4 * range.count) { (buffer, workspace) throws(CheckpointError) in
+            try buffer.withMutablePrefix(4 * range.count) { (bytes) throws(CheckpointError) in
+                try view.read(range, into: &bytes)
+            }
+            try buffer.withFloats(range.count) { (values) throws(CheckpointError) in
+                try body(values, &workspace)
+            }
+        }
+    }
+
+    /// Passes bytes of a tensor, whatever its elements are, to `body`.
+    static func withBytes(
+        _ view: TensorView,
+        _ range: Range<Int>,
+        _ workspace: inout Workspace,
+        _ body: (RawSpan, inout Workspace) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) {
+        let (elements, size) = elements(view, range)
+        let byteCount = elements.count * size
+        try workspace.withBuffer(byteCount) { (buffer, workspace) throws(CheckpointError) in
+            try buffer.withMutablePrefix(byteCount) { (bytes) throws(CheckpointError) in
+                try view.read(elements, into: &bytes)
+            }
+            let start = range.lowerBound - elements.lowerBound * size
+            try buffer.withPrefix(byteCount) { (bytes) throws(CheckpointError) in
+                try body(bytes.extracting(start..<start + range.count), &workspace)
+            }
+        }
+    }
+
+    /// The whole elements that have some bytes, and the size of one.
+    private static func elements(_ view: TensorView, _ bytes: Range<Int>) -> (Range<Int>, Int) {
+        let size = max(view.description.dtype.bitCount / 8, 1)
+        return (bytes.lowerBound / size..<(bytes.upperBound + size - 1) / size, size)
     }
 }

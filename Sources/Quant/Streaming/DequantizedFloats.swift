@@ -24,7 +24,8 @@ package struct DequantizedFloats: FloatSource {
     /// - Throws: `quant.absmax` for a scale that is negative or not finite.
     package func read(
         _ range: Range<Int>,
-        into bytes: inout MutableRawSpan
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) {
         guard !range.isEmpty else { return }
         // Scales belong to whole blocks or rows; only the end of a block may be left out.
@@ -34,16 +35,18 @@ package struct DequantizedFloats: FloatSource {
             stored.config.format.isBlockwise
             ? range.upperBound : (range.upperBound + stride - 1) / stride * stride
         guard start != range.lowerBound || end != range.upperBound else {
-            return try decode(range, into: &bytes)
+            return try decode(range, into: &bytes, &workspace)
         }
         let size = dtype.byteCount
-        var whole = try AlignedBuffer.allocate(byteCount: (end - start) * size)
-        try whole.withMutableBytes { (whole: inout MutableRawSpan) throws(CheckpointError) in
-            try decode(start..<end, into: &whole)
-        }
-        whole.withBytes { whole in
-            let offset = (range.lowerBound - start) * size
-            bytes.copy(from: whole.extracting(offset..<offset + range.count * size))
+        let byteCount = (end - start) * size
+        try workspace.withBuffer(byteCount) { (whole, workspace) throws(CheckpointError) in
+            try whole.withMutablePrefix(byteCount) { (whole) throws(CheckpointError) in
+                try decode(start..<end, into: &whole, &workspace)
+            }
+            whole.withPrefix(byteCount) { whole in
+                let offset = (range.lowerBound - start) * size
+                bytes.copy(from: whole.extracting(offset..<offset + range.count * size))
+            }
         }
     }
 
@@ -56,17 +59,20 @@ package struct DequantizedFloats: FloatSource {
     /// Decodes whole blocks or rows.
     private func decode(
         _ range: Range<Int>,
-        into bytes: inout MutableRawSpan
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) {
         let is4Bit = stored.config.format.is4Bit
         let firstByte = is4Bit ? range.lowerBound / 2 : range.lowerBound
         let byteCount = layout.codeByteCount(forElements: range.count)
         let firstScale = range.lowerBound / layout.scaleStride
         let scaleCount = layout.scaleCount(forElements: range.count)
-        let codes = try StoredParts.bytes(stored.codes, firstByte..<firstByte + byteCount)
-        let scales = try stored.scaleValues(firstScale..<firstScale + scaleCount)
-        codes.withRawSpan { codes in
-            scales.withFloatSpan { scales in
+        try StoredParts.withBytes(
+            stored.codes,
+            firstByte..<firstByte + byteCount,
+            &workspace
+        ) { (codes, workspace) throws(CheckpointError) in
+            try stored.withScales(firstScale..<firstScale + scaleCount, &workspace) { scales in
                 codec.dequantize(
                     codes,
                     scales: scales,
@@ -80,38 +86,64 @@ package struct DequantizedFloats: FloatSource {
 }
 
 extension StoredQuantization {
-    /// Reads scales, restored if they are nested.
+    /// Reads scales, restored if they are nested, and passes them to `body`.
     /// - Throws: `quant.absmax` for one that is negative or not finite.
-    func scaleValues(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+    func withScales(
+        _ range: Range<Int>,
+        _ workspace: inout Workspace,
+        _ body: (Span<Float>) -> Void
+    ) throws(CheckpointError) {
         switch scales {
         case .float32(let view):
-            let values = try StoredParts.floats(view, range)
-            try Self.check(values, of: view, from: range.lowerBound) { $0.isFinite && $0 >= 0 }
-            return values
+            try StoredParts.withFloats(view, range, &workspace) {
+                (values, _) throws(CheckpointError) in
+                try Self.check(values, of: view, from: range.lowerBound) {
+                    $0.isFinite && $0 >= 0
+                }
+                body(values)
+            }
         case .nested(let codeView, let absmaxView, let offset):
             let size = DoubleQuantizedAbsmax.blockSize
             let blocks = range.lowerBound / size..<(range.upperBound + size - 1) / size
             let start = blocks.lowerBound * size
-            let absmax = try StoredParts.floats(absmaxView, blocks)
-            try Self.check(absmax, of: absmaxView, from: blocks.lowerBound) { $0.isFinite }
-            let codes = try StoredParts.bytes(codeView, start..<range.upperBound)
-            let restored = DoubleQuantizedAbsmax.restored(
-                codes: codes[...],
-                absmax: absmax[...],
-                offset: offset
-            )
-            return start == range.lowerBound
-                ? restored : Array(restored[(range.lowerBound - start)...])
+            let count = range.upperBound - start
+            try StoredParts.withFloats(absmaxView, blocks, &workspace) {
+                (absmax, workspace) throws(CheckpointError) in
+                try Self.check(absmax, of: absmaxView, from: blocks.lowerBound) { $0.isFinite }
+                try StoredParts.withBytes(codeView, start..<range.upperBound, &workspace) {
+                    (codes, workspace) throws(CheckpointError) in
+                    try workspace.withBuffer(4 * count) { (restored, _) in
+                        restored.withMutableFloats(count) {
+                            DoubleQuantizedAbsmax.restore(codes, absmax, offset, into: &$0)
+                        }
+                        restored.withFloats(count) {
+                            body($0.extracting(range.lowerBound - start..<count))
+                        }
+                    }
+                }
+            }
         }
     }
 
+    /// Returns scales, restored if they are nested.
+    /// - Throws: as `withScales`.
+    func scaleValues(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+        var values: [Float] = []
+        values.reserveCapacity(range.count)
+        var workspace = Workspace()
+        try withScales(range, &workspace) { scales in
+            for index in scales.indices { values.append(scales[index]) }
+        }
+        return values
+    }
+
     private static func check(
-        _ values: [Float],
+        _ values: Span<Float>,
         of view: TensorView,
         from start: Int,
         _ isGood: (Float) -> Bool
     ) throws(CheckpointError) {
-        guard let index = values.firstIndex(where: { !isGood($0) }) else { return }
+        guard let index = values.indices.first(where: { !isGood(values[$0]) }) else { return }
         throw CheckpointError(
             .quantAbsmax,
             "scale \(start + index) is \(values[index])",

@@ -67,12 +67,13 @@ struct FloatScan {
         let tile = 1 << 16
         let size = source.dtype.byteCount
         var buffer = try AlignedBuffer.allocate(byteCount: tile * size)
+        var workspace = Workspace()
         var start = 0
         while start < source.elementCount {
             let range = start..<min(start + tile, source.elementCount)
             try buffer.withMutablePrefix(range.count * size) {
                 (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try source.read(range, into: &bytes)
+                try source.read(range, into: &bytes, &workspace)
             }
             buffer.withPrefix(range.count * size) { bytes in
                 for index in 0..<range.count {

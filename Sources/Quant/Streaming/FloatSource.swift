@@ -18,11 +18,30 @@ package protocol FloatSource: Sendable {
     var tileElementCount: Int { get }
 
     /// Reads elements, little-endian, into exactly their bytes.
-    func read(_ range: Range<Int>, into bytes: inout MutableRawSpan) throws(CheckpointError)
+    ///
+    /// - Parameters:
+    ///   - range: which.
+    ///   - bytes: as many as they have.
+    ///   - workspace: memory for a source that reads another.
+    /// - Throws: what is wrong with the elements, or with reading them.
+    func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
+    ) throws(CheckpointError)
 }
 
 extension FloatSource {
     package var tileElementCount: Int { TileSize.usual }
+
+    /// Reads elements once, with memory of its own; who reads tile by tile keeps a workspace.
+    package func read(
+        _ range: Range<Int>,
+        into bytes: inout MutableRawSpan
+    ) throws(CheckpointError) {
+        var workspace = Workspace()
+        try read(range, into: &bytes, &workspace)
+    }
 }
 
 /// The elements of a stored float tensor, as they are.
@@ -43,7 +62,8 @@ package struct StoredFloats: FloatSource {
 
     package func read(
         _ range: Range<Int>,
-        into bytes: inout MutableRawSpan
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) {
         try view.read(range, into: &bytes)
     }
@@ -66,10 +86,10 @@ package struct RoundedFloats: FloatSource {
     /// - Throws: `num.overflow` if a finite element became infinite.
     package func read(
         _ range: Range<Int>,
-        into bytes: inout MutableRawSpan
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) {
-        var input = try AlignedBuffer.allocate(byteCount: range.count * base.dtype.byteCount)
-        let losses = try Self.read(range, of: base, to: dtype, through: &input, into: &bytes)
+        let losses = try Self.read(range, of: base, to: dtype, into: &bytes, &workspace)
         if losses.overflowCount > 0 {
             throw try FloatScan(of: base).overflowError(to: dtype)
         }
@@ -78,28 +98,27 @@ package struct RoundedFloats: FloatSource {
     /// What rounding lost.
     typealias Losses = ConvertFloatKernel.Losses
 
-    // `input` has room for the elements as they are in `base`.
     static func read(
         _ range: Range<Int>,
         of base: any FloatSource,
         to dtype: FloatDType,
-        through input: inout AlignedBuffer,
-        into bytes: inout MutableRawSpan
+        into bytes: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) -> Losses {
         let byteCount = range.count * base.dtype.byteCount
-        try input.withMutablePrefix(byteCount) {
-            (input: inout MutableRawSpan) throws(CheckpointError) in
-            try base.read(range, into: &input)
-        }
-        let element = base.dtype.element
         var losses = Losses()
-        input.withPrefix(byteCount) { input in
-            losses = ConvertFloatKernel.selected.convert(
-                input,
-                as: element,
-                into: &bytes,
-                as: dtype.element
-            )
+        try workspace.withBuffer(byteCount) { (buffer, workspace) throws(CheckpointError) in
+            try buffer.withMutablePrefix(byteCount) { (input) throws(CheckpointError) in
+                try base.read(range, into: &input, &workspace)
+            }
+            buffer.withPrefix(byteCount) { input in
+                losses = ConvertFloatKernel.selected.convert(
+                    input,
+                    as: base.dtype.element,
+                    into: &bytes,
+                    as: dtype.element
+                )
+            }
         }
         return losses
     }

@@ -23,7 +23,8 @@ package struct FloatsInMemory: FloatSource {
 
     package func read(
         _ range: Range<Int>,
-        into target: inout MutableRawSpan
+        into target: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) {
         let size = dtype.byteCount
         bytes.withRawSpan { source in
@@ -48,7 +49,8 @@ package struct MatrixFloats: FloatSource {
 
     package func read(
         _ range: Range<Int>,
-        into target: inout MutableRawSpan
+        into target: inout MutableRawSpan,
+        _ workspace: inout Workspace
     ) throws(CheckpointError) {
         matrix.elements.withFloatBytes { source in
             target.copy(from: source.extracting(4 * range.lowerBound..<4 * range.upperBound))

@@ -68,7 +68,7 @@ struct QuantizeJob: WritingJob {
         )
         try scratch.input.withMutablePrefix(sizes.inputByteCount) {
             (bytes: inout MutableRawSpan) throws(CheckpointError) in
-            try source.read(range, into: &bytes)
+            try source.read(range, into: &bytes, &scratch.reading)
         }
         let firstScale = range.lowerBound / layout.scaleStride
         let firstCodeByte = layout.codeByteCount(forElements: range.lowerBound)

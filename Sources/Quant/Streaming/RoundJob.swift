@@ -20,21 +20,25 @@ struct RoundJob: WritingJob {
         writer: SafetensorsWriter
     ) throws(CheckpointError) -> TileResult {
         let byteCount = range.count * dtype.byteCount
-        try scratch.reserve(input: range.count * source.dtype.byteCount, output: byteCount)
+        try scratch.reserve(output: byteCount)
         var result = TileResult()
         if source.dtype == dtype {
             try scratch.output.withMutablePrefix(byteCount) {
                 (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try source.read(range, into: &bytes)
+                try source.read(range, into: &bytes, &scratch.reading)
             }
         } else {
-            let losses = try Self.round(
-                range,
-                of: source,
-                to: dtype,
-                &scratch.input,
-                &scratch.output
-            )
+            var losses = RoundedFloats.Losses()
+            try scratch.output.withMutablePrefix(byteCount) {
+                (bytes: inout MutableRawSpan) throws(CheckpointError) in
+                losses = try RoundedFloats.read(
+                    range,
+                    of: source,
+                    to: dtype,
+                    into: &bytes,
+                    &scratch.reading
+                )
+            }
             guard losses.overflowCount == 0 else {
                 throw try FloatScan(of: source).overflowError(to: dtype)
             }
@@ -44,26 +48,5 @@ struct RoundJob: WritingJob {
             try writer.write(bytes, of: name, at: range.lowerBound * dtype.byteCount)
         }
         return result
-    }
-
-    private static func round(
-        _ range: Range<Int>,
-        of source: any FloatSource,
-        to dtype: FloatDType,
-        _ input: inout AlignedBuffer,
-        _ output: inout AlignedBuffer
-    ) throws(CheckpointError) -> RoundedFloats.Losses {
-        var losses = RoundedFloats.Losses()
-        try output.withMutablePrefix(range.count * dtype.byteCount) {
-            (bytes: inout MutableRawSpan) throws(CheckpointError) in
-            losses = try RoundedFloats.read(
-                range,
-                of: source,
-                to: dtype,
-                through: &input,
-                into: &bytes
-            )
-        }
-        return losses
     }
 }

@@ -56,13 +56,13 @@ struct VerifyJob: TensorJob {
         return try TileResult.collecting { () throws(CheckpointError) in
             try scratch.input.withMutablePrefix(byteCount) {
                 (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try source.read(range, into: &bytes)
+                try source.read(range, into: &bytes, &scratch.reading)
             }
             var result = scratch.input.withPrefix(byteCount) { finiteness(of: $0, range) }
             guard let original else { return result }
             try scratch.output.withMutablePrefix(originalByteCount) {
                 (bytes: inout MutableRawSpan) throws(CheckpointError) in
-                try original.read(range, into: &bytes)
+                try original.read(range, into: &bytes, &scratch.reading)
             }
             result.distortion = Self.compare(
                 scratch.output,
@@ -80,14 +80,10 @@ struct VerifyJob: TensorJob {
 
     private func finiteness(of bytes: RawSpan, _ range: Range<Int>) -> TileResult {
         var result = TileResult()
-        let element = source.dtype.element
-        result.nonFiniteCount =
-            ErrorSumsKernel.selected.sums(
-                original: bytes,
-                as: element,
-                decoded: bytes,
-                as: element
-            ).nonFiniteCount
+        result.nonFiniteCount = CountNonFiniteKernel.selected.count(
+            in: bytes,
+            as: source.dtype.element
+        )
         guard result.nonFiniteCount > 0 else { return result }
         for index in 0..<range.count {
             let value = bytes.float(at: index, as: source.dtype)

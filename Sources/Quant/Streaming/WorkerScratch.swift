@@ -13,6 +13,8 @@ struct WorkerScratch: ~Copyable {
     var scales: AlignedBuffer
     /// Elements decoded from codes, float32.
     var decoded: AlignedBuffer
+    /// For sources that read others.
+    var reading: Workspace
     private let budget: MemoryBudget?
 
     init(budget: MemoryBudget?) throws(CheckpointError) {
@@ -25,6 +27,7 @@ struct WorkerScratch: ~Copyable {
         self.output = output
         self.scales = scales
         self.decoded = decoded
+        reading = Workspace(budget: budget)
     }
 
     /// Makes sure that the buffers have at least these sizes; what was in them is gone.
@@ -35,21 +38,10 @@ struct WorkerScratch: ~Copyable {
         decoded decodedCount: Int = 0
     ) throws(CheckpointError) {
         let budget = budget
-        try Self.grow(&input, to: inputByteCount, budget)
-        try Self.grow(&output, to: outputByteCount, budget)
-        try Self.grow(&scales, to: 4 * scaleCount, budget)
-        try Self.grow(&decoded, to: 4 * decodedCount, budget)
-    }
-
-    private static func grow(
-        _ buffer: inout AlignedBuffer,
-        to byteCount: Int,
-        _ budget: MemoryBudget?
-    ) throws(CheckpointError) {
-        guard buffer.byteCount < byteCount else { return }
-        // The old one goes first, so that the two never count together.
-        buffer = try AlignedBuffer.allocate(byteCount: 0, budget: budget)
-        buffer = try AlignedBuffer.allocate(byteCount: byteCount, budget: budget)
+        try input.grow(to: inputByteCount, budget)
+        try output.grow(to: outputByteCount, budget)
+        try scales.grow(to: 4 * scaleCount, budget)
+        try decoded.grow(to: 4 * decodedCount, budget)
     }
 }
 
