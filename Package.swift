@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "CSIMDKernels"),
         .target(
             name: "SIMDKernels",
-            dependencies: ["CSIMDKernels", "Machine"],
+            dependencies: ["CSIMDKernels", "Machine", "Tensors"],
             swiftSettings: swiftSettings
         ),
         .target(name: "Machine", dependencies: ["CSystem"], swiftSettings: swiftSettings),
@@ -195,9 +195,9 @@ let package = Package(
         .testTarget(name: "MachineTests", dependencies: ["Machine", "TestSupport"]),
         .testTarget(
             name: "SIMDKernelsTests",
-            dependencies: ["SIMDKernels", "Machine", "TestSupport"]
+            dependencies: ["SIMDKernels", "Machine", "Tensors", "TestSupport"]
         ),
-        .testTarget(name: "KernelBenchmarksTests", dependencies: ["KernelBenchmarks"]),
+        .testTarget(name: "KernelBenchmarksTests", dependencies: ["KernelBenchmarks", "Tensors"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", "Machine", "TestSupport"]),
         .testTarget(
             name: "ContainersTests",

@@ -1,5 +1,6 @@
 package import Machine
 public import SIMDKernels
+package import Tensors
 
 /// What of the machine holds a row up.
 public enum BenchmarkLimit: Hashable, Sendable {
@@ -15,7 +16,7 @@ package struct BenchmarkCase {
     package init(
         operation: String,
         format: String,
-        element: FloatElement,
+        element: FloatDType,
         mode: ComputeMode? = nil,
         variant: String,
         isSelected: Bool,
@@ -41,7 +42,7 @@ package struct BenchmarkCase {
     /// The format, for example `nf4`.
     package let format: String
     /// The element type of the floats.
-    package let element: FloatElement
+    package let element: FloatDType
     /// How a product rounds its operands; nil for all else.
     package let mode: ComputeMode?
     /// The variant's name, or `reference`.
@@ -81,7 +82,7 @@ extension BenchmarkCase {
     init<Variant: Kernel>(
         _ operation: String,
         _ format: String,
-        _ element: FloatElement,
+        _ element: FloatDType,
         kernel: Variant,
         byteCount: Int,
         run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
@@ -101,7 +102,7 @@ extension BenchmarkCase {
     init<Variant: Kernel>(
         _ operation: String,
         _ format: String,
-        _ element: FloatElement,
+        _ element: FloatDType,
         kernel: Variant,
         size: Int,
         run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
@@ -120,7 +121,7 @@ extension BenchmarkCase {
     init(
         reference operation: String,
         _ format: String,
-        _ element: FloatElement,
+        _ element: FloatDType,
         elementCount: Int,
         run: @escaping (inout BenchmarkMemory, WorkerPool) -> Void
     ) {

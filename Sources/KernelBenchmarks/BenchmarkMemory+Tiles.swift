@@ -1,5 +1,6 @@
 internal import Machine
 internal import SIMDKernels
+internal import Tensors
 
 /// The loops over tiles that families of blockwise formats share.
 extension BenchmarkMemory {
@@ -13,7 +14,7 @@ extension BenchmarkMemory {
     ///   - quantize: receives a tile's elements, and where its codes and scales go.
     mutating func quantizeTiles(
         _ count: Int,
-        of element: FloatElement,
+        of element: FloatDType,
         codeBitCount: Int,
         blockSize: Int,
         on workers: WorkerPool,
@@ -52,7 +53,7 @@ extension BenchmarkMemory {
     ///   - dequantize: receives the codes and scales of a tile, and where its elements go.
     mutating func dequantizeTiles(
         _ count: Int,
-        to element: FloatElement,
+        to element: FloatDType,
         codeBitCount: Int,
         blockSize: Int,
         on workers: WorkerPool,

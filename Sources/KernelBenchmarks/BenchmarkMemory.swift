@@ -16,7 +16,7 @@ package struct BenchmarkMemory: ~Copyable {
     package var scales: [Float]
     /// For packed activations; grows to what is needed.
     package var scratch: AlignedBuffer
-    private var filledElement: FloatElement?
+    private var filledElement: FloatDType?
 
     /// The most rows of activations in a product.
     static let mostProductRowCount = 512
@@ -56,7 +56,7 @@ package struct BenchmarkMemory: ~Copyable {
     }
 
     /// Fills the input with weights of an element type, unless it holds them.
-    mutating func fill(_ element: FloatElement) {
+    mutating func fill(_ element: FloatDType) {
         guard filledElement != element else { return }
         filledElement = element
         // A period of 2¹⁶ elements, so that filling takes no longer than measuring.

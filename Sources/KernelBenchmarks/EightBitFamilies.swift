@@ -9,7 +9,7 @@ private enum EightBitInput: String, CaseIterable {
     /// The customary block size of each.
     var blockSize: Int { self == .matrix ? 4096 : 256 }
     /// Scales are float32.
-    var elements: [FloatElement] { self == .matrix ? FloatElement.allCases : [.float32] }
+    var elements: [FloatDType] { self == .matrix ? FloatDType.allCases : [.float32] }
 
     func elementCount(size: Int) -> Int { self == .matrix ? size * size : size * size / 64 }
 
@@ -39,7 +39,7 @@ enum Quantize8BitFamily: BenchmarkFamily {
     private static func variant(
         _ kernel: Quantize8BitKernel,
         _ format: EightBitInput,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = EightBitInput.codebook
@@ -73,7 +73,7 @@ enum Quantize8BitFamily: BenchmarkFamily {
 
     private static func reference(
         _ format: EightBitInput,
-        _ element: FloatElement
+        _ element: FloatDType
     ) -> BenchmarkCase {
         let count = 1 << 12
         return BenchmarkCase(
@@ -107,7 +107,7 @@ enum Dequantize8BitFamily: BenchmarkFamily {
     private static func variant(
         _ kernel: Dequantize8BitKernel,
         _ format: EightBitInput,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = EightBitInput.codebook
@@ -142,7 +142,7 @@ enum Dequantize8BitFamily: BenchmarkFamily {
 
     private static func reference(
         _ format: EightBitInput,
-        _ element: FloatElement
+        _ element: FloatDType
     ) -> BenchmarkCase {
         let count = 1 << 12
         return BenchmarkCase(

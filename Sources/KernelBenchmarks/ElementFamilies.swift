@@ -5,14 +5,14 @@ internal import Tensors
 /// `errors` between a matrix and its decoded form in float32; its bytes are those of both.
 enum ErrorSumsFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
-        FloatElement.allCases.flatMap { element in
+        FloatDType.allCases.flatMap { element in
             ErrorSumsKernel.supported.map { variant($0, element, size) } + [reference(element)]
         }
     }
 
     private static func variant(
         _ kernel: ErrorSumsKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let tile = BenchmarkCase.tileElementCount
@@ -45,7 +45,7 @@ enum ErrorSumsFamily: BenchmarkFamily {
         }
     }
 
-    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+    private static func reference(_ element: FloatDType) -> BenchmarkCase {
         let count = 1 << 14
         return BenchmarkCase(
             reference: "errors",
@@ -64,14 +64,14 @@ enum ErrorSumsFamily: BenchmarkFamily {
 /// `finite`: counts NaN and infinity in a matrix; its bytes are those read.
 enum CountNonFiniteFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
-        FloatElement.allCases.flatMap { element in
+        FloatDType.allCases.flatMap { element in
             CountNonFiniteKernel.supported.map { variant($0, element, size) } + [reference(element)]
         }
     }
 
     private static func variant(
         _ kernel: CountNonFiniteKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let tile = BenchmarkCase.tileElementCount
@@ -98,7 +98,7 @@ enum CountNonFiniteFamily: BenchmarkFamily {
         }
     }
 
-    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+    private static func reference(_ element: FloatDType) -> BenchmarkCase {
         let count = 1 << 14
         return BenchmarkCase(
             reference: "finite",
@@ -116,8 +116,8 @@ enum CountNonFiniteFamily: BenchmarkFamily {
 /// `convert` to each other type; its bytes are those read and written.
 enum ConvertFloatFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
-        FloatElement.allCases.flatMap { target in
-            FloatElement.allCases.filter { $0 != target }.flatMap { element in
+        FloatDType.allCases.flatMap { target in
+            FloatDType.allCases.filter { $0 != target }.flatMap { element in
                 ConvertFloatKernel.supported.map { variant($0, element, target, size) }
                     + [reference(element, target)]
             }
@@ -126,8 +126,8 @@ enum ConvertFloatFamily: BenchmarkFamily {
 
     private static func variant(
         _ kernel: ConvertFloatKernel,
-        _ element: FloatElement,
-        _ target: FloatElement,
+        _ element: FloatDType,
+        _ target: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let tile = BenchmarkCase.tileElementCount
@@ -161,8 +161,8 @@ enum ConvertFloatFamily: BenchmarkFamily {
     }
 
     private static func reference(
-        _ element: FloatElement,
-        _ target: FloatElement
+        _ element: FloatDType,
+        _ target: FloatDType
     ) -> BenchmarkCase {
         let count = 1 << 14
         return BenchmarkCase(

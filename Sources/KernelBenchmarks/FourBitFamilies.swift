@@ -36,7 +36,7 @@ private let blockSize = 64
 enum Quantize4BitFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
         BenchmarkCodebook.allCases.flatMap { format in
-            FloatElement.allCases.flatMap { element in
+            FloatDType.allCases.flatMap { element in
                 Quantize4BitKernel.supported.map { kernel in
                     variant(kernel, format, element, size)
                 } + [reference(format, element)]
@@ -47,7 +47,7 @@ enum Quantize4BitFamily: BenchmarkFamily {
     private static func variant(
         _ kernel: Quantize4BitKernel,
         _ format: BenchmarkCodebook,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = format.codebook
@@ -75,7 +75,7 @@ enum Quantize4BitFamily: BenchmarkFamily {
 
     private static func reference(
         _ format: BenchmarkCodebook,
-        _ element: FloatElement
+        _ element: FloatDType
     ) -> BenchmarkCase {
         let codebook = format.codebook
         let count = 1 << 14
@@ -100,7 +100,7 @@ enum Quantize4BitFamily: BenchmarkFamily {
 /// `dequantize` from 4 bits.
 enum Dequantize4BitFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
-        FloatElement.allCases.flatMap { element in
+        FloatDType.allCases.flatMap { element in
             Dequantize4BitKernel.supported.map { kernel in
                 variant(kernel, element, size)
             } + [reference(element)]
@@ -109,7 +109,7 @@ enum Dequantize4BitFamily: BenchmarkFamily {
 
     private static func variant(
         _ kernel: Dequantize4BitKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = BenchmarkCodebook.nf4.codebook
@@ -137,7 +137,7 @@ enum Dequantize4BitFamily: BenchmarkFamily {
         }
     }
 
-    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+    private static func reference(_ element: FloatDType) -> BenchmarkCase {
         let codebook = BenchmarkCodebook.nf4.codebook
         let count = 1 << 14
         return BenchmarkCase(

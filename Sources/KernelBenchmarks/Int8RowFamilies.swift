@@ -5,7 +5,7 @@ internal import Tensors
 /// `quantize` to int8 with one scale a row.
 enum QuantizeInt8RowsFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
-        FloatElement.allCases.flatMap { element in
+        FloatDType.allCases.flatMap { element in
             QuantizeInt8RowsKernel.supported.map { kernel in
                 variant(kernel, element, size)
             } + [reference(element)]
@@ -14,7 +14,7 @@ enum QuantizeInt8RowsFamily: BenchmarkFamily {
 
     private static func variant(
         _ kernel: QuantizeInt8RowsKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let rowCount = max(1, BenchmarkCase.tileElementCount / size)
@@ -47,7 +47,7 @@ enum QuantizeInt8RowsFamily: BenchmarkFamily {
         }
     }
 
-    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+    private static func reference(_ element: FloatDType) -> BenchmarkCase {
         let count = 1 << 14
         return BenchmarkCase(
             reference: "quantize",
@@ -69,7 +69,7 @@ enum QuantizeInt8RowsFamily: BenchmarkFamily {
 /// `dequantize` from int8 with one scale a row.
 enum DequantizeInt8RowsFamily: BenchmarkFamily {
     static func cases(size: Int) -> [BenchmarkCase] {
-        FloatElement.allCases.flatMap { element in
+        FloatDType.allCases.flatMap { element in
             DequantizeInt8RowsKernel.supported.map { kernel in
                 variant(kernel, element, size)
             } + [reference(element)]
@@ -78,7 +78,7 @@ enum DequantizeInt8RowsFamily: BenchmarkFamily {
 
     private static func variant(
         _ kernel: DequantizeInt8RowsKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let rowCount = max(1, BenchmarkCase.tileElementCount / size)
@@ -110,7 +110,7 @@ enum DequantizeInt8RowsFamily: BenchmarkFamily {
         }
     }
 
-    private static func reference(_ element: FloatElement) -> BenchmarkCase {
+    private static func reference(_ element: FloatDType) -> BenchmarkCase {
         let count = 1 << 14
         return BenchmarkCase(
             reference: "dequantize",

@@ -1,5 +1,6 @@
 internal import Machine
 internal import SIMDKernels
+internal import Tensors
 
 /// Multiplying and adding in registers: the limit of products that memory does not hold up.
 enum PeakArithmetic {

@@ -8,7 +8,7 @@ enum ScaleSearch4BitFamily: BenchmarkFamily {
 
     static func cases(size: Int) -> [BenchmarkCase] {
         BenchmarkCodebook.allCases.flatMap { format in
-            FloatElement.allCases.flatMap { element in
+            FloatDType.allCases.flatMap { element in
                 ScaleSearch4BitKernel.supported.map { variant($0, format, element, size) }
                     + [reference(format, element)]
             }
@@ -18,7 +18,7 @@ enum ScaleSearch4BitFamily: BenchmarkFamily {
     private static func variant(
         _ kernel: ScaleSearch4BitKernel,
         _ format: BenchmarkCodebook,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ size: Int
     ) -> BenchmarkCase {
         let codebook = format.codebook
@@ -54,7 +54,7 @@ enum ScaleSearch4BitFamily: BenchmarkFamily {
 
     private static func reference(
         _ format: BenchmarkCodebook,
-        _ element: FloatElement
+        _ element: FloatDType
     ) -> BenchmarkCase {
         let codebook = format.codebook
         let count = 1 << 10

@@ -156,7 +156,7 @@ public struct DecoderLayer: Sendable {
                         projections.extracting(parts.queries(of: asking)),
                         keys: keys,
                         values: values,
-                        as: chunk.cache.dtype.element,
+                        as: chunk.cache.dtype,
                         position: chunk.cache.count + asking.lowerBound - rows.lowerBound,
                         shape: attention,
                         into: &outputs,

@@ -119,7 +119,7 @@ public final class KeyValueCache {
                     width: width,
                     keys: &keys,
                     values: &values,
-                    as: dtype.element,
+                    as: dtype,
                     on: workers
                 )
             }

@@ -28,7 +28,7 @@ struct TileCodec: Sendable {
             case .search:
                 ScaleSearch4BitKernel.selected.search(
                     input,
-                    as: dtype.element,
+                    as: dtype,
                     blockSize: blockSize,
                     codebook: codebook,
                     scales: &scales
@@ -36,7 +36,7 @@ struct TileCodec: Sendable {
             case .absmax:
                 Quantize4BitKernel.selected.quantize(
                     input,
-                    as: dtype.element,
+                    as: dtype,
                     blockSize: blockSize,
                     codebook: codebook,
                     codes: &codes,
@@ -46,7 +46,7 @@ struct TileCodec: Sendable {
         case .int8Vectorwise:
             QuantizeInt8RowsKernel.selected.quantize(
                 input,
-                as: dtype.element,
+                as: dtype,
                 rowCount: scales.count,
                 columnCount: columnCount,
                 codes: &codes,
@@ -55,7 +55,7 @@ struct TileCodec: Sendable {
         case .int8Blockwise:
             Quantize8BitKernel.selected.quantize(
                 input,
-                as: dtype.element,
+                as: dtype,
                 blockSize: blockSize,
                 codebook: Codebook.dynamicSignedKernel,
                 codes: &codes,
@@ -76,7 +76,7 @@ struct TileCodec: Sendable {
         }
         Quantize4BitKernel.selected.quantize(
             input,
-            as: dtype.element,
+            as: dtype,
             blockSize: config.blockSize.rawValue,
             codebook: codebook,
             scales: scales,
@@ -108,7 +108,7 @@ struct TileCodec: Sendable {
                 blockSize: config.blockSize.rawValue,
                 values: codebook,
                 into: &output,
-                as: dtype.element
+                as: dtype
             )
         case .int8Vectorwise:
             DequantizeInt8RowsKernel.selected.dequantize(
@@ -117,7 +117,7 @@ struct TileCodec: Sendable {
                 rowCount: scales.count,
                 columnCount: columnCount,
                 into: &output,
-                as: dtype.element
+                as: dtype
             )
         case .int8Blockwise:
             Dequantize8BitKernel.selected.dequantize(
@@ -126,7 +126,7 @@ struct TileCodec: Sendable {
                 blockSize: config.blockSize.rawValue,
                 values: Codebook.dynamicSignedKernel,
                 into: &output,
-                as: dtype.element
+                as: dtype
             )
         }
     }

@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+internal import Tensors
 
 /// How the numbers of a product are rounded before they are multiplied.
 public enum ComputeMode: String, Sendable, Hashable, CaseIterable {

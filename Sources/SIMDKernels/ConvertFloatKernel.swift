@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Converts elements from one float type to another.
 ///
@@ -40,9 +41,9 @@ package struct ConvertFloatKernel: Kernel {
     /// - Returns: what rounding lost.
     package func convert(
         _ input: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         into output: inout MutableRawSpan,
-        as outputElement: FloatElement
+        as outputElement: FloatDType
     ) -> Losses {
         let count = element.count(in: input.byteCount)
         let outputCount = outputElement.count(in: output.byteCount)

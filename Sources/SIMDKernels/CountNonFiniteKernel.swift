@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Counts the elements that are NaN or infinite.
 @safe
@@ -18,7 +19,7 @@ package struct CountNonFiniteKernel: Kernel {
     ///   - input: elements; their number follows from the size.
     ///   - element: the type of the elements.
     /// - Returns: how many are not finite.
-    package func count(in input: RawSpan, as element: FloatElement) -> Int {
+    package func count(in input: RawSpan, as element: FloatDType) -> Int {
         let elementCount = element.count(in: input.byteCount)
         return unsafe input.withUnsafeBytes { input in
             unsafe entry.function(input.baseAddress, element.cType, elementCount)

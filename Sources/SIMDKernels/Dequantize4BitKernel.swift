@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Turns 4-bit codes and their scales back into elements.
 ///
@@ -35,7 +36,7 @@ package struct Dequantize4BitKernel: Kernel {
         blockSize: Int,
         values: Codebook4Bit,
         into output: inout MutableRawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         streaming: Bool = false
     ) {
         BlockShape(count: count, blockSize: blockSize)

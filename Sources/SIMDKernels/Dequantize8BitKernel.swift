@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Turns 8-bit codes of a map and their scales back into elements.
 ///
@@ -32,7 +33,7 @@ package struct Dequantize8BitKernel: Kernel {
         blockSize: Int,
         values: Codebook8Bit,
         into output: inout MutableRawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         streaming: Bool = false
     ) {
         let count = element.count(in: output.byteCount)

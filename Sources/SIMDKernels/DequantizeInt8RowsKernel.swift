@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Turns int8 codes and the scales of their rows back into elements.
 ///
@@ -32,7 +33,7 @@ package struct DequantizeInt8RowsKernel: Kernel {
         rowCount: Int,
         columnCount: Int,
         into output: inout MutableRawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         streaming: Bool = false
     ) {
         let shape = MatrixShape(rowCount: rowCount, columnCount: columnCount)

@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Sums over the pairs of finite elements of an original `x` and its decoded form `y`, with
 /// `d = x - y` in float64.
@@ -71,9 +72,9 @@ package struct ErrorSumsKernel: Kernel {
     /// - Returns: the sums.
     package func sums(
         original: RawSpan,
-        as originalElement: FloatElement,
+        as originalElement: FloatDType,
         decoded: RawSpan,
-        as decodedElement: FloatElement
+        as decodedElement: FloatDType
     ) -> ErrorSums {
         let count = originalElement.count(in: original.byteCount)
         let decodedCount = decodedElement.count(in: decoded.byteCount)

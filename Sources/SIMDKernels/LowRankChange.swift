@@ -1,5 +1,6 @@
 internal import CSIMDKernels
 package import Machine
+internal import Tensors
 
 /// A change of a weight `[N, K]` of low rank, `ΔW = (A · B)ᵀ`, in the form in which products read it: factors
 /// rounded to bfloat16, and all scaling in `B`.
@@ -49,7 +50,7 @@ public final class LowRankChange: Sendable {
 
     private static func stored(
         _ numbers: [Float],
-        as element: FloatElement,
+        as element: FloatDType,
         _ arena: MemoryArena
     ) throws(AllocationError) -> AlignedBuffer {
         var buffer = try AlignedBuffer(
@@ -116,7 +117,7 @@ public final class LowRankChange: Sendable {
     ) -> DenseProduct {
         let arguments = unsafe qk_multiply_dense_arguments(
             w: factor.address,
-            type: FloatElement.bfloat16.cType,
+            type: FloatDType.bfloat16.cType,
             n: outputCount,
             k: innerCount,
             x: x,

@@ -1,5 +1,6 @@
 internal import CSIMDKernels
 package import Machine
+package import Tensors
 
 /// Multiplies rows of activations with a dense weight: `y = x · Wᵀ`, widening 16-bit elements in registers.
 ///
@@ -39,7 +40,7 @@ package struct MultiplyDenseKernel: KernelEntry {
     package func multiply(
         _ x: Span<Float>,
         with weight: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         innerCount: Int,
         into y: inout MutableSpan<Float>,
         options: ProductOptions,

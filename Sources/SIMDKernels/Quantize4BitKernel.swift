@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Turns blocks of elements into 4-bit codes and one scale a block.
 ///
@@ -31,7 +32,7 @@ package struct Quantize4BitKernel: Kernel {
     ///   - absmax: receives `ceil(n / blockSize)` scales, its exact size.
     package func quantize(
         _ input: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         blockSize: Int,
         codebook: Codebook4Bit,
         codes: inout MutableRawSpan,
@@ -68,7 +69,7 @@ package struct Quantize4BitKernel: Kernel {
     ///   - codes: receives `ceil(n / 2)` bytes, its exact size.
     package func quantize(
         _ input: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         blockSize: Int,
         codebook: Codebook4Bit,
         scales: Span<Float>,
@@ -96,7 +97,7 @@ package struct Quantize4BitKernel: Kernel {
 
     private func checkedCount(
         _ input: RawSpan,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ blockSize: Int,
         scaleCount: Int,
         _ codes: borrowing MutableRawSpan

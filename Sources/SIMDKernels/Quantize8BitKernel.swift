@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Turns blocks of elements into 8-bit codes of a map and one scale a block.
 ///
@@ -31,7 +32,7 @@ package struct Quantize8BitKernel: Kernel {
     ///   - absmax: receives `ceil(n / blockSize)` scales, its exact size.
     package func quantize(
         _ input: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         blockSize: Int,
         codebook: Codebook8Bit,
         codes: inout MutableRawSpan,
@@ -68,15 +69,4 @@ func checkBlocks(_ count: Int, _ blockSize: Int, scaleCount: Int, codeCount: Int
         "\(scaleCount) scales for \(blockCount) blocks of \(blockSize) elements"
     )
     precondition(codeCount == count, "\(codeCount) codes for \(count) elements")
-}
-
-extension FloatElement {
-    /// Returns the number of elements in a buffer of a whole number of them.
-    func count(in bufferByteCount: Int) -> Int {
-        precondition(
-            bufferByteCount % byteCount == 0,
-            "\(bufferByteCount) bytes are no whole number of \(self) elements"
-        )
-        return bufferByteCount / byteCount
-    }
 }

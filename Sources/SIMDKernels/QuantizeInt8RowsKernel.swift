@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Turns the rows of a matrix into int8 codes and one scale a row.
 ///
@@ -29,7 +30,7 @@ package struct QuantizeInt8RowsKernel: Kernel {
     ///   - scales: receives `rowCount` scales, its exact size.
     package func quantize(
         _ input: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         rowCount: Int,
         columnCount: Int,
         codes: inout MutableRawSpan,

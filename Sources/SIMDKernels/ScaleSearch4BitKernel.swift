@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+package import Tensors
 
 /// Finds for each block of elements the scale with which 4-bit codes lose least.
 ///
@@ -29,7 +30,7 @@ package struct ScaleSearch4BitKernel: Kernel {
     ///   - scales: receives `ceil(n / blockSize)` scales, its exact size.
     package func search(
         _ input: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         blockSize: Int,
         codebook: Codebook4Bit,
         scales: inout MutableSpan<Float>

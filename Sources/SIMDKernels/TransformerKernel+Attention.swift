@@ -1,5 +1,6 @@
 internal import CSIMDKernels
 package import Machine
+package import Tensors
 
 /// The sizes of causal attention of the tokens of one sequence to all before them.
 package struct AttentionShape: Sendable, Hashable {
@@ -65,7 +66,7 @@ extension TransformerKernel {
         _ queries: Span<Float>,
         keys: RawSpan,
         values: RawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         position: Int,
         shape: AttentionShape,
         into outputs: inout MutableSpan<Float>,

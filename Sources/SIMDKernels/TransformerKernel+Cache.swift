@@ -1,4 +1,5 @@
 package import Machine
+package import Tensors
 
 extension TransformerKernel {
     /// Whole blocks of keys and pairs of values: no two threads write to the same.
@@ -22,7 +23,7 @@ extension TransformerKernel {
         width: Int,
         keys: inout MutableRawSpan,
         values: inout MutableRawSpan,
-        as element: FloatElement,
+        as element: FloatDType,
         on workers: WorkerPool
     ) {
         let rows = newKeys.count / width
@@ -126,7 +127,7 @@ private struct CachedToken {
     }
 }
 
-extension FloatElement {
+extension FloatDType {
     /// The tokens that a cache of values has room for where there are so many: bfloat16 has them in pairs.
     package func storedTokens(_ tokens: Int) -> Int {
         self == .float32 ? tokens : (tokens + 1) / 2 * 2

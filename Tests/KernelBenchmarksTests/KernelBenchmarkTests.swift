@@ -1,11 +1,12 @@
 import KernelBenchmarks
 import SIMDKernels
+import Tensors
 import Testing
 
 @Suite struct KernelBenchmarkTests {
     @Test func coversEveryVariantAndTheReference() {
         let names = Set(KernelBenchmark.names(BenchmarkOptions(size: 64, allVariants: true)))
-        for element in FloatElement.allCases {
+        for element in FloatDType.allCases {
             for variant in Quantize4BitKernel.supported.map(\.name) + ["reference"] {
                 #expect(names.contains("quantize/nf4/\(element)/\(variant)"))
                 #expect(names.contains("quantize/fp4/\(element)/\(variant)"))
@@ -17,7 +18,7 @@ import Testing
                 #expect(names.contains("search/nf4/\(element)/\(variant)"))
                 #expect(names.contains("search/fp4/\(element)/\(variant)"))
                 #expect(names.contains("errors/float32/\(element)/\(variant)"))
-                for target in FloatElement.allCases where target != element {
+                for target in FloatDType.allCases where target != element {
                     #expect(names.contains("convert/\(target)/\(element)/\(variant)"))
                 }
             }

@@ -140,7 +140,7 @@ import Testing
                     scales.withMutableFloatSpan { scales in
                         Quantize8BitKernel.selected.quantize(
                             input,
-                            as: dtype.element,
+                            as: dtype,
                             blockSize: blockSize,
                             codebook: codebook,
                             codes: &codes,
@@ -163,7 +163,7 @@ import Testing
                             blockSize: blockSize,
                             values: codebook,
                             into: &decoded,
-                            as: dtype.element
+                            as: dtype
                         )
                     }
                 }
@@ -222,6 +222,6 @@ import Testing
 
     /// The elements widened; -0 and 0 are equal.
     private static func floats(_ bytes: [UInt8], _ dtype: FloatDType) -> [Float] {
-        ReferenceFloat.values(in: bytes, as: dtype.element)
+        ReferenceFloat.values(in: bytes, as: dtype)
     }
 }

@@ -1,4 +1,5 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -27,8 +28,8 @@ enum TestMap: CaseIterable {
 @Suite struct Blockwise8BitKernelTests {
     static let blockSizes = [1, 3, 31, 32, 64, 100, 256, 4096]
 
-    @Test(arguments: Quantize8BitKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: Quantize8BitKernel, element: FloatElement) {
+    @Test(arguments: Quantize8BitKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: Quantize8BitKernel, element: FloatDType) {
         for map in TestMap.allCases {
             let codebook = map.codebook
             let midpoints = zip(codebook.values, codebook.values.dropFirst()).map {
@@ -73,8 +74,8 @@ enum TestMap: CaseIterable {
         }
     }
 
-    @Test(arguments: Dequantize8BitKernel.supported, FloatElement.allCases)
-    func decodesAsReference(kernel: Dequantize8BitKernel, element: FloatElement) {
+    @Test(arguments: Dequantize8BitKernel.supported, FloatDType.allCases)
+    func decodesAsReference(kernel: Dequantize8BitKernel, element: FloatDType) {
         let codebook = TestMap.powers.codebook
         let special: [Float] = [1, -0.3, 0, .nan, .infinity, 0x1p-146, 3e38, 1e-38]
         for blockSize in Self.blockSizes {

@@ -1,11 +1,12 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
 @Suite struct ConvertFloatKernelTests {
-    @Test(arguments: ConvertFloatKernel.supported, FloatElement.allCases)
-    func roundsAsReference(kernel: ConvertFloatKernel, element: FloatElement) {
-        for target in FloatElement.allCases where target != element {
+    @Test(arguments: ConvertFloatKernel.supported, FloatDType.allCases)
+    func roundsAsReference(kernel: ConvertFloatKernel, element: FloatDType) {
+        for target in FloatDType.allCases where target != element {
             for count in raggedCounts where count < 2000 {
                 let input = KernelInput(
                     count: count,

@@ -1,11 +1,12 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
 @Suite struct CountNonFiniteKernelTests {
     /// Bits of numbers at the ends of the ranges: largest finite, infinity, and NaNs with least and most
     /// payload, of both signs.
-    private func edges(_ element: FloatElement) -> (finite: [UInt32], other: [UInt32]) {
+    private func edges(_ element: FloatDType) -> (finite: [UInt32], other: [UInt32]) {
         let infinity: UInt32 =
             switch element {
             case .float32: 0x7f80_0000
@@ -18,8 +19,8 @@ import Testing
         return (finite + finite.map { $0 | sign }, other + other.map { $0 | sign })
     }
 
-    @Test(arguments: CountNonFiniteKernel.supported, FloatElement.allCases)
-    func countsNaNAndInfinityAlone(kernel: CountNonFiniteKernel, element: FloatElement) {
+    @Test(arguments: CountNonFiniteKernel.supported, FloatDType.allCases)
+    func countsNaNAndInfinityAlone(kernel: CountNonFiniteKernel, element: FloatDType) {
         let (finite, other) = edges(element)
         var random = SeededGenerator(seed: 5)
         // Beyond the elements that one counter of 16 or of 32 bits takes.

@@ -1,4 +1,5 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -9,8 +10,8 @@ import Testing
         3.4e38, .infinity, .nan, -.infinity, 1,
     ]
 
-    @Test(arguments: Dequantize4BitKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: Dequantize4BitKernel, element: FloatElement) {
+    @Test(arguments: Dequantize4BitKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: Dequantize4BitKernel, element: FloatDType) {
         for (number, book) in TestCodebook.allCases.enumerated() {
             for blockSize in Quantize4BitKernelTests.blockSizes {
                 for count in Quantize4BitKernelTests.counts(blockSize: blockSize) {
@@ -23,7 +24,7 @@ import Testing
 
     private func check(
         _ kernel: Dequantize4BitKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ codebook: Codebook4Bit,
         _ blockSize: Int,
         _ count: Int,
@@ -69,8 +70,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Dequantize4BitKernel.supported, FloatElement.allCases)
-    func decodesEveryByte(kernel: Dequantize4BitKernel, element: FloatElement) {
+    @Test(arguments: Dequantize4BitKernel.supported, FloatDType.allCases)
+    func decodesEveryByte(kernel: Dequantize4BitKernel, element: FloatDType) {
         let codebook = TestCodebook.shuffled.codebook
         let packed = (0...255).map { UInt8($0) }
         let expected = packed.flatMap { byte in

@@ -1,4 +1,5 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -14,9 +15,9 @@ import Testing
         )
     }
 
-    @Test(arguments: ErrorSumsKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: ErrorSumsKernel, element: FloatElement) {
-        for decodedElement in FloatElement.allCases {
+    @Test(arguments: ErrorSumsKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: ErrorSumsKernel, element: FloatDType) {
+        for decodedElement in FloatDType.allCases {
             for count in raggedCounts where count < 5000 {
                 let inputs = [(element, UInt64(1)), (decodedElement, 2)].map { type, seed in
                     KernelInput(count: count, blockSize: 64, as: type, thresholds: [1], seed: seed)

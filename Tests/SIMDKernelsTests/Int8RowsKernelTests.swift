@@ -1,4 +1,5 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -7,8 +8,8 @@ private let shapes: [(rowCount: Int, columnCount: Int)] =
     raggedCounts.filter { $0 < 300 }.map { (3, $0) } + [(0, 5), (1, 4097), (12, 64), (2, 2048)]
 
 @Suite struct QuantizeInt8RowsKernelTests {
-    @Test(arguments: QuantizeInt8RowsKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: QuantizeInt8RowsKernel, element: FloatElement) {
+    @Test(arguments: QuantizeInt8RowsKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: QuantizeInt8RowsKernel, element: FloatDType) {
         for (rowCount, columnCount) in shapes {
             for seed in UInt64(0)..<6 {
                 let input = KernelInput(
@@ -72,8 +73,8 @@ private let shapes: [(rowCount: Int, columnCount: Int)] =
 }
 
 @Suite struct DequantizeInt8RowsKernelTests {
-    @Test(arguments: DequantizeInt8RowsKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: DequantizeInt8RowsKernel, element: FloatElement) {
+    @Test(arguments: DequantizeInt8RowsKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: DequantizeInt8RowsKernel, element: FloatDType) {
         for (rowCount, columnCount) in shapes {
             for seed in UInt64(0)..<8 {
                 var generator = SeededGenerator(seed: seed << 32 | UInt64(columnCount))

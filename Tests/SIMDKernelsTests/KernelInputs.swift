@@ -1,4 +1,5 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 
 /// Code tables with the structure of the real ones and other numbers: a kernel takes them as they
@@ -63,7 +64,7 @@ struct KernelInput {
     init(
         count: Int,
         blockSize: Int,
-        as element: FloatElement,
+        as element: FloatDType,
         thresholds: [Float],
         seed: UInt64
     ) {

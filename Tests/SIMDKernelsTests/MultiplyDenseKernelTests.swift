@@ -1,5 +1,6 @@
 import Machine
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -8,8 +9,8 @@ import Testing
         MultiplyDenseKernel.compiled(isTransposed: $0).supported
     }
 
-    @Test(arguments: kernels, FloatElement.allCases)
-    func multipliesAsReference(kernel: MultiplyDenseKernel, element: FloatElement) {
+    @Test(arguments: kernels, FloatDType.allCases)
+    func multipliesAsReference(kernel: MultiplyDenseKernel, element: FloatDType) {
         for (rows, outputs, inner) in [
             (1, 1, 1), (1, 5, 3), (2, 4, 16), (3, 9, 17), (6, 33, 64), (7, 7, 31), (13, 66, 129),
             (1, 1000, 16), (7, 200, 5), (67, 16, 129), (64, 3, 300), (7, 700, 200),

@@ -1,4 +1,5 @@
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -13,8 +14,8 @@ import Testing
         return Set(ragged + ends + [2 * blockSize + 31, 2 * blockSize + 33]).sorted()
     }
 
-    @Test(arguments: Quantize4BitKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: Quantize4BitKernel, element: FloatElement) {
+    @Test(arguments: Quantize4BitKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: Quantize4BitKernel, element: FloatDType) {
         for (number, book) in TestCodebook.allCases.enumerated() {
             for blockSize in Self.blockSizes {
                 for count in Self.counts(blockSize: blockSize) {
@@ -27,7 +28,7 @@ import Testing
 
     private func check(
         _ kernel: Quantize4BitKernel,
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ codebook: Codebook4Bit,
         _ blockSize: Int,
         _ count: Int,
@@ -65,8 +66,8 @@ import Testing
         #expect(absmax.floats.map(\.bitPattern) == expected.absmax.map(\.bitPattern), place)
     }
 
-    @Test(arguments: Quantize4BitKernel.supported, FloatElement.allCases)
-    func matchesReferenceWithGivenScales(kernel: Quantize4BitKernel, element: FloatElement) {
+    @Test(arguments: Quantize4BitKernel.supported, FloatDType.allCases)
+    func matchesReferenceWithGivenScales(kernel: Quantize4BitKernel, element: FloatDType) {
         let special: [Float] = [
             1, -0.3, 0.07, 0, -0.0, .nan, .infinity, .leastNormalMagnitude / 100,
             -7 * .leastNonzeroMagnitude, 3e38, .leastNormalMagnitude,
@@ -107,8 +108,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Quantize4BitKernel.supported, FloatElement.allCases)
-    func readsAndWritesAtAnyAlignment(kernel: Quantize4BitKernel, element: FloatElement) {
+    @Test(arguments: Quantize4BitKernel.supported, FloatDType.allCases)
+    func readsAndWritesAtAnyAlignment(kernel: Quantize4BitKernel, element: FloatDType) {
         let codebook = TestCodebook.ascending.codebook
         let count = 259
         let input = KernelInput(

@@ -1,5 +1,6 @@
 import Foundation
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -53,7 +54,7 @@ import Testing
     private func search(
         _ kernel: ScaleSearch4BitKernel,
         _ bytes: [UInt8],
-        _ element: FloatElement,
+        _ element: FloatDType,
         _ codebook: Codebook4Bit
     ) -> [Float] {
         let blockCount = (bytes.count / element.byteCount + 63) / 64
@@ -121,8 +122,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [Format.nf4, .fp4], FloatElement.allCases)
-    func isNeverWorseThanTheLargestMagnitudeInAnyBlock(format: Format, element: FloatElement) {
+    @Test(arguments: [Format.nf4, .fp4], FloatDType.allCases)
+    func isNeverWorseThanTheLargestMagnitudeInAnyBlock(format: Format, element: FloatDType) {
         let book = format.codebook
         let input = KernelInput(
             count: 64 * 200 + 7,
@@ -142,8 +143,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ScaleSearch4BitKernel.supported, FloatElement.allCases)
-    func matchesReference(kernel: ScaleSearch4BitKernel, element: FloatElement) {
+    @Test(arguments: ScaleSearch4BitKernel.supported, FloatDType.allCases)
+    func matchesReference(kernel: ScaleSearch4BitKernel, element: FloatDType) {
         for book in TestCodebook.allCases {
             for count in [0, 1, 15, 16, 17, 63, 64, 65, 1000] {
                 let input = KernelInput(

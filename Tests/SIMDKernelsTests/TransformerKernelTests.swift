@@ -1,6 +1,7 @@
 import Foundation
 import Machine
 import SIMDKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -117,7 +118,7 @@ import Testing
         if sizes.width % 2 == 0 { attends(kernel, sizes, .bfloat16) }
     }
 
-    private func attends(_ kernel: TransformerKernel, _ sizes: Sizes, _ element: FloatElement) {
+    private func attends(_ kernel: TransformerKernel, _ sizes: Sizes, _ element: FloatDType) {
         let tokens = sizes.position + sizes.count
         var generator = SeededGenerator(seed: UInt64(tokens))
         let shape = AttentionShape(

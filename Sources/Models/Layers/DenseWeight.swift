@@ -58,7 +58,7 @@ public final class DenseWeight: LinearWeight {
                     floats,
                     as: .float32,
                     into: &$0,
-                    as: dtype.element
+                    as: dtype
                 )
             }
         }
@@ -130,7 +130,7 @@ public final class DenseWeight: LinearWeight {
                 MultiplyDenseKernel.selected.multiply(
                     x,
                     with: weight,
-                    as: dtype.element,
+                    as: dtype,
                     innerCount: columnCount,
                     into: &y,
                     options: options,
@@ -237,7 +237,7 @@ public final class DenseWeight: LinearWeight {
             widened.withMutableFloatBytes {
                 _ = ConvertFloatKernel.selected.convert(
                     bytes.extracting(range.lowerBound * 2..<range.upperBound * 2),
-                    as: dtype.element,
+                    as: dtype,
                     into: &$0,
                     as: .float32
                 )
@@ -253,7 +253,7 @@ public final class DenseWeight: LinearWeight {
             widened.withMutableFloatBytes {
                 _ = ConvertFloatKernel.selected.convert(
                     bytes,
-                    as: dtype.element,
+                    as: dtype,
                     into: &$0,
                     as: .float32
                 )

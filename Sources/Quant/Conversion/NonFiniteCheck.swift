@@ -44,7 +44,7 @@ struct NonFiniteCheck {
             try source.read(range, into: &bytes, &scratch.reading)
         }
         return scratch.input.withPrefix(byteCount) { bytes in
-            CountNonFiniteKernel.selected.count(in: bytes, as: source.dtype.element) == 0
+            CountNonFiniteKernel.selected.count(in: bytes, as: source.dtype) == 0
         }
     }
 }

@@ -114,9 +114,9 @@ package struct RoundedFloats: FloatSource {
             buffer.withPrefix(byteCount) { input in
                 losses = ConvertFloatKernel.selected.convert(
                     input,
-                    as: base.dtype.element,
+                    as: base.dtype,
                     into: &bytes,
-                    as: dtype.element
+                    as: dtype
                 )
             }
         }

@@ -17,9 +17,9 @@ struct TileDistortion: Sendable {
     ) {
         sums = ErrorSumsKernel.selected.sums(
             original: original,
-            as: dtype.element,
+            as: dtype,
             decoded: decoded,
-            as: decodedDType.element
+            as: decodedDType
         )
     }
 

@@ -82,7 +82,7 @@ struct VerifyJob: TensorJob {
         var result = TileResult()
         result.nonFiniteCount = CountNonFiniteKernel.selected.count(
             in: bytes,
-            as: source.dtype.element
+            as: source.dtype
         )
         guard result.nonFiniteCount > 0 else { return result }
         for index in 0..<range.count {

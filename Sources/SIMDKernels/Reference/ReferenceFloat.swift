@@ -1,10 +1,12 @@
+package import Tensors
+
 /// The float formats by their definition: the yardstick of the kernels' conversions.
 package enum ReferenceFloat {
     /// Returns the bits of a value rounded to the nearest of the type, ties to even, in the low
     /// bits of the result.
     ///
     /// A NaN keeps its sign and the upper bits of its payload and becomes quiet.
-    package static func bits(of value: Float, as element: FloatElement) -> UInt32 {
+    package static func bits(of value: Float, as element: FloatDType) -> UInt32 {
         guard let format = format(of: element) else { return value.bitPattern }
         let signBit = value.sign == .minus ? format.signBit : 0
         if value.isNaN {
@@ -24,7 +26,7 @@ package enum ReferenceFloat {
     /// Returns the value of an element's bits.
     ///
     /// A float16 NaN becomes quiet.
-    package static func value(of bits: UInt32, as element: FloatElement) -> Float {
+    package static func value(of bits: UInt32, as element: FloatDType) -> Float {
         switch element {
         case .float32: return Float(bitPattern: bits)
         case .bfloat16: return Float(bitPattern: bits << 16)
@@ -44,7 +46,7 @@ package enum ReferenceFloat {
     }
 
     /// Returns the elements of a buffer.
-    package static func values(in bytes: [UInt8], as element: FloatElement) -> [Float] {
+    package static func values(in bytes: [UInt8], as element: FloatDType) -> [Float] {
         let size = element.byteCount
         return stride(from: 0, to: bytes.count, by: size).map { start in
             var bits: UInt32 = 0
@@ -54,7 +56,7 @@ package enum ReferenceFloat {
     }
 
     /// Returns the buffer of rounded elements.
-    package static func bytes(of values: [Float], as element: FloatElement) -> [UInt8] {
+    package static func bytes(of values: [Float], as element: FloatDType) -> [UInt8] {
         values.flatMap { value in
             let bits = bits(of: value, as: element)
             return (0..<element.byteCount).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
@@ -75,7 +77,7 @@ package enum ReferenceFloat {
         var quietBit: UInt32 { 1 << (significandBitCount - 1) }
     }
 
-    private static func format(of element: FloatElement) -> Format? {
+    private static func format(of element: FloatDType) -> Format? {
         switch element {
         case .float32: nil
         case .bfloat16:

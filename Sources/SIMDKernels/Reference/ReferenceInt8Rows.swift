@@ -1,3 +1,5 @@
+internal import Tensors
+
 /// The row-wise int8 rules in plain Swift: the yardstick of the kernels.
 package enum ReferenceInt8Rows {
     /// Returns the codes and scales of a row-major matrix.

@@ -1,3 +1,5 @@
+internal import Tensors
+
 /// The product with a 4-bit weight in float64, from canonical codes.
 package enum ReferenceMultiply4Bit {
     /// An output and what bounds its error.

@@ -1,16 +1,4 @@
 package import SIMDKernels
-package import Tensors
-
-extension FloatDType {
-    /// The type as the kernels call it.
-    package var element: FloatElement {
-        switch self {
-        case .float32: .float32
-        case .bfloat16: .bfloat16
-        case .float16: .float16
-        }
-    }
-}
 
 extension QuantizationFormat {
     /// The code table as the kernels of 4-bit formats want it; nil for 8-bit formats.
