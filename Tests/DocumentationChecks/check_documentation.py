@@ -97,9 +97,12 @@ def look_up(command):
 
 
 def with_release_flags(command):
-    """Builds as Scripts/test does it, where it asks for that, and not the same a second time in debug."""
+    """Uses the build of Scripts/test, where it asks for that, and makes no second one in debug."""
     flags = os.environ.get("RELEASE_FLAGS")
-    return re.sub(r"^swift (build|test)\b", r"swift \1 -c release " + flags, command) if flags else command
+    if not flags:
+        return command
+    command = re.sub(r"^swift (build|test)\b", r"swift \1 -c release " + flags, command)
+    return re.sub(r"^swift test\b", "swift test --skip-build", command)
 
 
 def shell(command, folder, tools):
