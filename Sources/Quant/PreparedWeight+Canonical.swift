@@ -6,7 +6,7 @@ extension PreparedWeight {
     /// Returns the weight as it is stored: exactly the codes and scales it was prepared from.
     public func quantizedMatrix() -> QuantizedMatrix {
         switch storage {
-        case .canonical(let weight): weight
+        case .canonical(let weight): weight.matrix
         case .packed(let packed):
             QuantizedMatrix(
                 rowCount: rowCount,
@@ -35,10 +35,7 @@ extension PreparedWeight {
                 packed.squaredRowNorms(ofPanel: panel)
             }.joined().prefix(rowCount).map { $0 }
         case .canonical(let weight):
-            let scales = weight.absmax.values
-            return workers.map(rowCount) { row, _ in
-                weight.row(row, scales, as: .float32).reduce(0) { $0 + Double($1) * Double($1) }
-            }
+            return weight.squaredRowNorms(on: workers)
         }
     }
 }

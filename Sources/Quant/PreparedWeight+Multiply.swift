@@ -6,6 +6,8 @@ public import Tensors
 /// Scratch memory for products: kept by whoever makes many of them, so that none allocates.
 public struct ProductWorkspace: ~Copyable {
     var scratch: AlignedBuffer
+    /// For weights that are dequantized a few rows at a time; nil before the first.
+    private var tilesOfWorkers: ScratchPool?
 
     /// The bytes of the buffer.
     package var byteCount: Int { scratch.byteCount }
@@ -14,6 +16,16 @@ public struct ProductWorkspace: ~Copyable {
     /// - Throws: `limit.memory`.
     public init() throws(CheckpointError) {
         scratch = try AlignedBuffer.allocate(byteCount: 0)
+    }
+
+    /// Buffers for the tiles of some threads.
+    mutating func tiles(for workers: WorkerPool) throws(CheckpointError) -> ScratchPool {
+        if let tilesOfWorkers, tilesOfWorkers.workerCount >= workers.threadCount {
+            return tilesOfWorkers
+        }
+        let tiles = try ScratchPool(workerCount: workers.threadCount, budget: nil)
+        tilesOfWorkers = tiles
+        return tiles
     }
 }
 
@@ -60,7 +72,7 @@ extension PreparedWeight {
                 throw CheckpointError(error)
             }
         case .canonical(let weight):
-            try weight.multiplyRows(x, rows, into: &y, mode, options, workers)
+            try weight.multiply(x, into: &y, mode, options, &workspace, workers)
         }
     }
 
@@ -137,7 +149,7 @@ extension PreparedWeight {
                 throw CheckpointError(error)
             }
         case .canonical(let weight):
-            weight.multiplyRowsTransposed(dy, rows, into: &dx, mode, accumulates)
+            try weight.multiplyTransposed(dy, into: &dx, mode, accumulates, &workspace, workers)
         }
     }
 }

@@ -23,7 +23,7 @@ public final class PreparedWeight: Sendable {
     /// How codes and scales lie.
     enum Storage: Sendable {
         case packed(PackedCodes)
-        case canonical(QuantizedMatrix)
+        case canonical(CanonicalWeight)
     }
 
     /// Codes and scales in panels.
@@ -110,11 +110,11 @@ public final class PreparedWeight: Sendable {
                 )
             )
         } else {
-            storage = .canonical(weight)
+            storage = .canonical(CanonicalWeight(weight))
         }
     }
 
-    /// Whether products read panels; else they dequantize rows first, which is slow.
+    /// Whether products read panels; else they dequantize a few rows at a time, which is slower.
     public var isPacked: Bool {
         if case .packed = storage { true } else { false }
     }

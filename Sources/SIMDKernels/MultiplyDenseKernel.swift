@@ -31,6 +31,7 @@ package struct MultiplyDenseKernel: KernelEntry {
     /// Multiplies: `y = x · Wᵀ` (+ bias) (+ y).
     /// - Parameters:
     ///   - x: rows of `K` numbers.
+    ///   - rowStride: the numbers from one row to the next; nil for `K`.
     ///   - weight: `N` rows of `K` elements; of a transposed one `K` rows of `N`.
     ///   - element: their type.
     ///   - innerCount: `K`, at least 1.
@@ -39,6 +40,7 @@ package struct MultiplyDenseKernel: KernelEntry {
     ///   - workers: the threads.
     package func multiply(
         _ x: Span<Float>,
+        rowStride: Int? = nil,
         with weight: RawSpan,
         as element: FloatDType,
         innerCount: Int,
@@ -48,10 +50,11 @@ package struct MultiplyDenseKernel: KernelEntry {
     ) {
         precondition(innerCount > 0, "sums of \(innerCount) terms")
         let outputs = element.count(in: weight.byteCount) / innerCount
-        let rows = x.count / innerCount
+        let stride = rowStride ?? innerCount
+        let rows = (x.count + stride - innerCount) / stride
         precondition(
-            element.count(in: weight.byteCount) == outputs * innerCount
-                && x.count == rows * innerCount && y.count == rows * outputs
+            element.count(in: weight.byteCount) == outputs * innerCount && stride >= innerCount
+                && (rowStride != nil || x.count == rows * innerCount) && y.count == rows * outputs
                 && options.bias.map { $0.count == outputs } ?? true,
             "\(x.count) activations and \(y.count) outputs for [\(outputs), \(innerCount)]"
         )
@@ -65,8 +68,10 @@ package struct MultiplyDenseKernel: KernelEntry {
                             n: outputs,
                             k: innerCount,
                             x: x.baseAddress,
+                            x_stride: stride,
                             rows: rows,
                             y: y.baseAddress,
+                            y_stride: outputs,
                             bias: options.bias == nil ? nil : bias.baseAddress,
                             accumulates: options.accumulates ? 1 : 0,
                             first_output: 0,
@@ -131,9 +136,22 @@ struct DenseProduct: @unchecked Sendable {
         var own = unsafe arguments
         unsafe own.first_output = outputs.lowerBound
         unsafe own.end_output = outputs.upperBound
-        unsafe own.x += rows.lowerBound * own.k
-        unsafe own.y += rows.lowerBound * own.n
+        unsafe own.x += rows.lowerBound * own.x_stride
+        unsafe own.y += rows.lowerBound * own.y_stride
         unsafe own.rows = rows.count
         unsafe function?(&own)
+    }
+
+    /// Computes some outputs of all rows with their rows of the weight.
+    func multiply(_ outputs: Range<Int>, with weight: RawSpan) {
+        var own = unsafe arguments
+        unsafe own.n = outputs.count
+        unsafe own.end_output = outputs.count
+        unsafe own.y += outputs.lowerBound
+        if let bias = unsafe own.bias { unsafe own.bias = bias + outputs.lowerBound }
+        unsafe weight.withUnsafeBytes {
+            unsafe own.w = $0.baseAddress
+            unsafe function?(&own)
+        }
     }
 }

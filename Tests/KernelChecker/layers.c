@@ -40,28 +40,31 @@ typedef size_t layer_case(const void *function, generator *random, const guarded
 
 static size_t multiply_dense(const void *function, generator *random, const guarded_buffer *output) {
     size_t rows = 1 + next_random(random) % MOST_ROWS, n = 1 + next_random(random) % MOST_COLUMNS;
-    size_t k = 1 + next_random(random) % MOST_COLUMNS, cut = next_random(random) % (n + 1);
+    size_t k = 1 + next_random(random) % MOST_COLUMNS, x_stride = k + next_random(random) % 2 * 3;
+    size_t y_stride = n + next_random(random) % 2 * 5, cut = next_random(random) % (n + 1);
     int is_narrow = next_random(random) % 2, with_bias = next_random(random) % 2;
     qk_multiply_dense_arguments arguments = {
         .type = is_narrow ? QK_BFLOAT16 : QK_FLOAT32,
         .n = n,
         .k = k,
-        .x = numbers(&inputs[0], rows * k, random, 1),
+        .x = numbers(&inputs[0], (rows - 1) * x_stride + k, random, 1),
+        .x_stride = x_stride,
         .rows = rows,
-        .y = bytes_of(output, 4 * rows * n, 0),
+        .y = bytes_of(output, 4 * ((rows - 1) * y_stride + n), 0),
+        .y_stride = y_stride,
         .accumulates = next_random(random) % 2,
     };
     arguments.w = is_narrow ? (const void *)rounded(&inputs[1], n * k, random)
                             : (const void *)numbers(&inputs[1], n * k, random, 1);
     arguments.bias = with_bias ? numbers(&inputs[2], n, random, 1) : NULL;
-    for (size_t i = 0; i < rows * n; i++)
+    for (size_t i = 0; i < (rows - 1) * y_stride + n; i++)
         arguments.y[i] = number(random);
     for (int part = 0; part < 2; part++) {
         arguments.first_output = part ? cut : 0;
         arguments.end_output = part ? n : cut;
         ((qk_multiply_dense_fn *)function)(&arguments);
     }
-    return rows * n;
+    return (rows - 1) * y_stride + n;
 }
 
 static size_t rms_norm(const void *table, generator *random, const guarded_buffer *output) {

@@ -10,7 +10,7 @@
 INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row, const int rows,
                                 size_t output, const int outputs, const qk_float_type type) {
     size_t size = qk_float_size(type), k = a->k, i = 0;
-    const float *x = a->x + row * k;
+    const float *x = a->x + row * a->x_stride;
     const char *w = (const char *)a->w + output * k * size;
     vec sums[ROWS][OUTPUTS] = {};
     for (; i + LANES <= k; i += LANES) {
@@ -18,7 +18,7 @@ INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row
         for (int o = 0; o < outputs; o++)
             weights[o] = LOAD_WEIGHTS(w + (o * k + i) * size, type);
         for (int r = 0; r < rows; r++) {
-            vec activations = load_lanes(x + r * k + i);
+            vec activations = load_lanes(x + r * a->x_stride + i);
             for (int o = 0; o < outputs; o++)
                 sums[r][o] += activations * weights[o];
         }
@@ -27,8 +27,8 @@ INLINE_LANES void multiply_tile(const qk_multiply_dense_arguments *a, size_t row
         for (int o = 0; o < outputs; o++) {
             float sum = sum_of_lanes(sums[r][o]);
             for (size_t j = i; j < k; j++)
-                sum += x[r * k + j] * qk_load(w, type, o * k + j);
-            float *y = a->y + (row + r) * a->n + output + o;
+                sum += x[r * a->x_stride + j] * qk_load(w, type, o * k + j);
+            float *y = a->y + (row + r) * a->y_stride + output + o;
             if (a->bias)
                 sum += a->bias[output + o];
             *y = a->accumulates ? *y + sum : sum;
@@ -44,7 +44,7 @@ INLINE_LANES void multiply_tile_transposed(const qk_multiply_dense_arguments *a,
                                            const int rows, size_t output, const int outputs,
                                            const qk_float_type type) {
     size_t size = qk_float_size(type);
-    const float *x = a->x + row * a->k;
+    const float *x = a->x + row * a->x_stride;
     const char *w = (const char *)a->w + output * size;
     vec sums[ROWS][OUTPUTS] = {};
     for (size_t i = 0; i < a->k; i++, w += a->n * size)
@@ -53,12 +53,12 @@ INLINE_LANES void multiply_tile_transposed(const qk_multiply_dense_arguments *a,
             __builtin_prefetch(w + (o + PREFETCH_TILES * outputs) * LANES * size);
             vec weights = LOAD_WEIGHTS(w + o * LANES * size, type);
             for (int r = 0; r < rows; r++)
-                sums[r][o] += x[r * a->k + i] * weights;
+                sums[r][o] += x[r * a->x_stride + i] * weights;
         }
     for (int r = 0; r < rows; r++)
         for (int o = 0; o < outputs; o++) {
             size_t column = output + o * LANES;
-            float *y = a->y + (row + r) * a->n + column;
+            float *y = a->y + (row + r) * a->y_stride + column;
             vec sum = sums[r][o];
             if (a->bias)
                 sum += load_lanes(a->bias + column);
@@ -110,9 +110,9 @@ INLINE_LANES void multiply_one_row(const qk_multiply_dense_arguments *a, const q
 INLINE_LANES void multiply_column(const qk_multiply_dense_arguments *a, size_t output,
                                   const qk_float_type type) {
     for (size_t row = 0; row < a->rows; row++) {
-        float sum = 0, *y = a->y + row * a->n + output;
+        float sum = 0, *y = a->y + row * a->y_stride + output;
         for (size_t i = 0; i < a->k; i++)
-            sum += a->x[row * a->k + i] * qk_load(a->w, type, i * a->n + output);
+            sum += a->x[row * a->x_stride + i] * qk_load(a->w, type, i * a->n + output);
         if (a->bias)
             sum += a->bias[output];
         *y = a->accumulates ? *y + sum : sum;

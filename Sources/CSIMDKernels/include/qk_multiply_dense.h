@@ -12,9 +12,11 @@ typedef struct {
     const void *w; // n rows of k elements; transposed, k rows of n
     qk_float_type type;
     size_t n, k;
-    const float *x; // rows of k numbers
+    const float *x; // rows of k numbers, one every x_stride
+    size_t x_stride;
     size_t rows;
-    float *y; // rows of n numbers
+    float *y; // rows of n numbers, one every y_stride
+    size_t y_stride;
     const float *bias; // n numbers, or null
     int accumulates;
     size_t first_output, end_output;

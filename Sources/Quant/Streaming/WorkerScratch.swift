@@ -57,6 +57,8 @@ final class ScratchPool: Sendable {
     }
 
     private let slots: [Slot]
+    /// How many workers have buffers.
+    var workerCount: Int { slots.count }
 
     init(workerCount: Int, budget: MemoryBudget?) throws(CheckpointError) {
         var slots: [Slot] = []
