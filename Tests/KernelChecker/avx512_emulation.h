@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define AVX512 __attribute__((target("avx2,f16c")))
+#define AVX512VBMI AVX512
 #define EMULATED AVX512 static inline __attribute__((unused))
 
 // Loads the masked ones of N elements of type T, zeros for the others; untouched memory stays so.
