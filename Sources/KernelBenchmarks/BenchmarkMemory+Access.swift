@@ -57,6 +57,7 @@ extension BenchmarkMemory {
     mutating func withProductBuffers(
         _ panels: PackedPanels,
         rows: Int,
+        isTransposed: Bool = false,
         turn: Int,
         _ body: (
             Span<Float>, RawSpan, Span<Float>, inout MutableSpan<Float>, inout AlignedBuffer
@@ -64,9 +65,11 @@ extension BenchmarkMemory {
     ) {
         let placeCount = max(1, output.byteCount / max(panels.codeByteCount, 1))
         let start = turn % placeCount * panels.codeByteCount
-        input.withFloats(rows * panels.columnCount) { x in
+        let inputs = isTransposed ? panels.rowCount : panels.columnCount
+        let outputs = isTransposed ? panels.columnCount : panels.rowCount
+        input.withFloats(rows * inputs) { x in
             output.withBytes { weights in
-                codes.withMutableFloats(rows * panels.rowCount) { y in
+                codes.withMutableFloats(rows * outputs) { y in
                     unsafe scales.withUnsafeBufferPointer { scales in
                         let scales = unsafe scales.extracting(..<panels.scaleCount).span
                         let codes = weights.extracting(start..<start + panels.codeByteCount)

@@ -21,20 +21,24 @@ package struct BenchmarkMemory: ~Copyable {
     /// The most rows of activations in a product.
     static let mostProductRowCount = 512
 
+    /// The longer side of the weights of a feed-forward part, whole blocks: 11008 for 4096.
+    static func wideCount(_ size: Int) -> Int { max(1, size * 43 / 16 / 64) * 64 }
+
     init(size: Int) throws {
         let count = size * size
-        let input = try AlignedBuffer(byteCount: count * 4)
+        let rows = min(Self.mostProductRowCount, size)
+        let wide = Self.wideCount(size)
+        let input = try AlignedBuffer(byteCount: 4 * max(count, rows * wide))
         let output = try AlignedBuffer(byteCount: count * 4)
         // Outputs of products lie there, too.
-        let outputCount = min(Self.mostProductRowCount, size) * size
-        let codes = try AlignedBuffer(byteCount: max(count, 4 * outputCount))
+        let codes = try AlignedBuffer(byteCount: max(count, 4 * rows * wide))
         let scratch = try AlignedBuffer(byteCount: 0)
         self.size = size
         self.input = input
         self.output = output
         self.codes = codes
         self.scratch = scratch
-        scales = [Float](repeating: 0.05, count: max(count / 32, size))
+        scales = [Float](repeating: 0.05, count: max(count / 32, wide * size / 32, wide))
         // Finite in every element type; pages never written would all be one page of zeros.
         self.output.withMutableBytes { bytes in
             unsafe bytes.withUnsafeMutableBytes {

@@ -5,39 +5,61 @@ internal import Tensors
 /// `multiply`: products of rows of activations with a packed NF4 or LLM.int8() weight; `gradient`: of rows
 /// of gradients with the weight as it lies.
 ///
-/// The format names the rows. A single row takes its weight from another place of memory each time,
+/// The format names the rows, and `up` and `down` the weights of a feed-forward part, 43 / 16 times as wide
+/// on one side: [11008, 4096] and [4096, 11008] where the matrix is 4096 wide. A single row takes its weight from another place of memory each time,
 /// so that it comes from there and not from a cache; with more rows the same weight is used again.
 enum ProductFamily: BenchmarkFamily {
     private static let blockSize = 64
     /// Rows of activations, from writing a token to reading a prompt.
     private static let rowCounts = [1, 2, 4, 8, 32, 128, BenchmarkMemory.mostProductRowCount]
 
-    static func cases(size: Int) -> [BenchmarkCase] {
-        CodeWidth.allCases.flatMap { width in
-            rowCounts.filter { $0 <= size }.flatMap { rows in
-                ComputeMode.allCases.flatMap { mode in
-                    MultiplyKernel.compiled(width, mode).supported.compactMap {
-                        product($0, rows, size)
-                    }
-                }
-                    + [ComputeMode.float32, .bfloat16].flatMap { mode in
-                        MultiplyTransposedKernel.compiled(width, mode).supported.compactMap {
-                            gradient($0, rows, size)
-                        }
-                    }
+    /// The weight of a row.
+    private struct Weight {
+        let width: CodeWidth
+        let outputCount: Int
+        let inputCount: Int
+        /// What the format says of the shape.
+        var suffix = ""
+
+        func panels(rowCount: Int) -> PackedPanels? {
+            switch width {
+            case .four:
+                PackedPanels(rowCount: rowCount, columnCount: inputCount, blockSize: blockSize)
+            case .eight: PackedPanels(rowCount: rowCount, columnCountOf8Bits: inputCount)
             }
         }
-    }
 
-    private static func panels(_ width: CodeWidth, rowCount: Int, size: Int) -> PackedPanels? {
-        switch width {
-        case .four: PackedPanels(rowCount: rowCount, columnCount: size, blockSize: blockSize)
-        case .eight: PackedPanels(rowCount: rowCount, columnCountOf8Bits: size)
+        func format(_ rows: Int) -> String {
+            (width == .four ? "nf4" : "int8") + "/\(rows)" + suffix
         }
     }
 
-    private static func format(_ width: CodeWidth, _ rows: Int) -> String {
-        width == .four ? "nf4/\(rows)" : "int8/\(rows)"
+    static func cases(size: Int) -> [BenchmarkCase] {
+        let wide = BenchmarkMemory.wideCount(size)
+        return CodeWidth.allCases.flatMap { width in
+            rowCounts.filter { $0 <= size }.flatMap { rows in
+                cases(Weight(width: width, outputCount: size, inputCount: size), rows)
+            }
+        }
+            + [1, BenchmarkMemory.mostProductRowCount].filter { $0 <= size }.flatMap { rows in
+                [
+                    Weight(width: .four, outputCount: wide, inputCount: size, suffix: "/up"),
+                    Weight(width: .four, outputCount: size, inputCount: wide, suffix: "/down"),
+                ].flatMap { cases($0, rows) }
+            }
+    }
+
+    private static func cases(_ weight: Weight, _ rows: Int) -> [BenchmarkCase] {
+        ComputeMode.allCases.flatMap { mode in
+            MultiplyKernel.compiled(weight.width, mode).supported.compactMap {
+                product($0, rows, weight)
+            }
+        }
+            + [ComputeMode.float32, .bfloat16].flatMap { mode in
+                MultiplyTransposedKernel.compiled(weight.width, mode).supported.compactMap {
+                    gradient($0, rows, weight)
+                }
+            }
     }
 
     private static func codebook(_ width: CodeWidth) -> Codebook4Bit? {
@@ -53,24 +75,23 @@ enum ProductFamily: BenchmarkFamily {
     private static func product(
         _ kernel: MultiplyKernel,
         _ rows: Int,
-        _ size: Int
+        _ weight: Weight
     ) -> BenchmarkCase? {
         let slow = kernel.name == "generic"
         // A part of the weight, where all of it would take seconds.
-        let rowCount = slow ? min(size, 256) : size
-        guard !slow || rows == 1, let panels = panels(kernel.width, rowCount: rowCount, size: size)
-        else { return nil }
+        let rowCount = slow ? min(weight.outputCount, 256) : weight.outputCount
+        guard !slow || rows == 1, let panels = weight.panels(rowCount: rowCount) else { return nil }
         let codebook = codebook(kernel.width)
         var turn = 0
         return BenchmarkCase(
             operation: "multiply",
-            format: format(kernel.width, rows),
+            format: weight.format(rows),
             element: .float32,
             mode: kernel.mode,
             variant: kernel.name,
             isSelected: kernel.name == MultiplyKernel.selected(kernel.width, kernel.mode).name,
             byteCount: panels.codeByteCount + 4 * panels.scaleCount,
-            operationCount: 2 * rows * panels.rowCount * size,
+            operationCount: 2 * rows * panels.rowCount * weight.inputCount,
             limit: limit(rows, kernel.mode)
         ) { memory, workers in
             turn += 1
@@ -104,27 +125,31 @@ enum ProductFamily: BenchmarkFamily {
     private static func gradient(
         _ kernel: MultiplyTransposedKernel,
         _ rows: Int,
-        _ size: Int
+        _ weight: Weight
     ) -> BenchmarkCase? {
-        guard kernel.name != "generic",
-            let panels = panels(kernel.width, rowCount: size, size: size)
+        guard kernel.name != "generic", let panels = weight.panels(rowCount: weight.outputCount)
         else { return nil }
         let codebook = codebook(kernel.width)
         let selected = MultiplyTransposedKernel.selected(kernel.width, kernel.mode)
         var turn = 0
         return BenchmarkCase(
             operation: "gradient",
-            format: format(kernel.width, rows),
+            format: weight.format(rows),
             element: .float32,
             mode: kernel.mode,
             variant: kernel.name,
             isSelected: kernel.name == selected.name,
             byteCount: panels.codeByteCount + 4 * panels.scaleCount,
-            operationCount: 2 * rows * size * size,
+            operationCount: 2 * rows * weight.outputCount * weight.inputCount,
             limit: limit(rows, kernel.mode)
         ) { memory, workers in
             turn += 1
-            memory.withProductBuffers(panels, rows: rows, turn: rows == 1 ? turn : 0) {
+            memory.withProductBuffers(
+                panels,
+                rows: rows,
+                isTransposed: true,
+                turn: rows == 1 ? turn : 0
+            ) {
                 dy,
                 codes,
                 scales,
