@@ -87,7 +87,7 @@ extension BenchmarkReport {
     }
 
     private static func line(_ columns: String...) -> String {
-        let widths = [11, 9, 9, 14, -9, -8, -8, -8]
+        let widths = [11, 13, 9, 14, -9, -8, -8, -8]
         return zip(columns, widths).map { $0.padding($1) }.joined()
     }
 
