@@ -69,8 +69,9 @@ struct MergedFloats: FloatSource {
         let byteCount = 4 * range.count * columnCount
         try workspace.withBuffer(byteCount) { (delta, workspace) throws(CheckpointError) in
             guard merges.count > 1 else {
-                try compute(&delta, first, range)
-                let factors = try factors(first, values, delta, range)
+                let adapter = try first.factors.adapter()
+                compute(&delta, adapter, range)
+                let factors = rowFactors(first, adapter, values, delta, range)
                 add(delta, factors, first, to: &values, range.count)
                 return
             }
@@ -80,8 +81,9 @@ struct MergedFloats: FloatSource {
                     original.withMutablePrefix(byteCount) { $0.copy(from: values) }
                 }
                 for merge in merges {
-                    try compute(&delta, merge, range)
-                    let factors = try factors(merge, original, delta, range)
+                    let adapter = try merge.factors.adapter()
+                    compute(&delta, adapter, range)
+                    let factors = rowFactors(merge, adapter, original, delta, range)
                     add(delta, factors, merge, to: &values, range.count)
                 }
             }
@@ -91,10 +93,9 @@ struct MergedFloats: FloatSource {
     /// `ΔW = scaling · B · A` of some rows.
     private func compute(
         _ delta: inout AlignedBuffer,
-        _ merge: Merge,
+        _ adapter: LoRAAdapter,
         _ range: Range<Int>
-    ) throws(CheckpointError) {
-        let adapter = try merge.factors.adapter()
+    ) {
         let rank = adapter.rank
         adapter.a.elements.withFloatSpan { a in
             adapter.b.elements.withFloatSpan { b in
@@ -117,14 +118,14 @@ struct MergedFloats: FloatSource {
     }
 
     /// `m / ‖W₀ + ΔW‖` of some rows; nil without a magnitude of rows.
-    private func factors(
+    private func rowFactors(
         _ merge: Merge,
+        _ adapter: LoRAAdapter,
         _ original: borrowing AlignedBuffer,
         _ delta: borrowing AlignedBuffer,
         _ range: Range<Int>
-    ) throws(CheckpointError) -> [Float]? {
-        guard merge.columnFactors == nil, let magnitude = try merge.factors.adapter().magnitude
-        else { return nil }
+    ) -> [Float]? {
+        guard merge.columnFactors == nil, let magnitude = adapter.magnitude else { return nil }
         let count = range.count * columnCount
         let norms = original.withFloats(count) { original in
             delta.withFloats(count) {

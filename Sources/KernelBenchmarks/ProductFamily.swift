@@ -6,8 +6,9 @@ internal import Tensors
 /// of gradients with the weight as it lies.
 ///
 /// The format names the rows, and `up` and `down` the weights of a feed-forward part, 43 / 16 times as wide
-/// on one side: [11008, 4096] and [4096, 11008] where the matrix is 4096 wide. A single row takes its weight from another place of memory each time,
-/// so that it comes from there and not from a cache; with more rows the same weight is used again.
+/// on one side: [11008, 4096] and [4096, 11008] where the matrix is 4096 wide. A single row takes its weight
+/// from another place of memory each time, so that it comes from there and not from a cache; with more rows
+/// the same weight is used again.
 enum ProductFamily: BenchmarkFamily {
     private static let blockSize = 64
     /// Rows of activations, from writing a token to reading a prompt.

@@ -68,8 +68,7 @@ public struct DecoderRun: ~Copyable {
                 workspace: &buffers.layers
             )
         }
-        let lastRows = pass.lastRows
-        keptRows = wanted == .last && lastRows.count < tokens.count ? lastRows : nil
+        keptRows = wanted == .last && chunks.count < tokens.count ? pass.lastRows : nil
         for (index, layer) in model.layers.enumerated() {
             let isLast = index == model.layers.count - 1
             if isLast, keptRows != nil { pass.isForLastTokens = true }

@@ -11,13 +11,11 @@ struct CanonicalWeight: Sendable {
     let matrix: QuantizedMatrix
     /// All scales, restored if they are nested.
     private let scales: [Float]
-    private let codec: TileCodec
     private let layout: PackedLayout
 
     init(_ matrix: QuantizedMatrix) {
         self.matrix = matrix
         scales = matrix.absmax.values
-        codec = TileCodec(config: matrix.config, columnCount: matrix.columnCount)
         layout = matrix.layout
     }
 
@@ -30,9 +28,7 @@ struct CanonicalWeight: Sendable {
         _ workspace: inout ProductWorkspace,
         _ workers: WorkerPool
     ) throws(CheckpointError) {
-        guard matrix.columnCount > 0 else {
-            return try multiplyNothing(into: &y, options)
-        }
+        guard matrix.columnCount > 0 else { return multiplyNothing(into: &y, options) }
         let rounded = mode.rounded(x, columnCount: matrix.columnCount)
         let tiles = try workspace.tiles(for: workers)
         let dtype = mode.dtypeOfDequantized
@@ -46,10 +42,7 @@ struct CanonicalWeight: Sendable {
                 options: options,
                 on: workers
             ) { (rows, worker, use) throws(CheckpointError) in
-                try tiles.withScratch(of: worker) { (scratch) throws(CheckpointError) in
-                    try scratch.reserve(output: byteCount(of: rows, as: dtype))
-                    decode(rows, as: dtype, into: &scratch.output, use)
-                }
+                try decode(rows, as: dtype, in: tiles, of: worker, use)
             }
         }
     }
@@ -83,10 +76,7 @@ struct CanonicalWeight: Sendable {
                     (index, worker, piece) throws(CheckpointError) in
                     let start = first + 8 * index
                     let own = start..<start + piece.byteCount / rowByteCount
-                    try tiles.withScratch(of: worker) { (scratch) throws(CheckpointError) in
-                        try scratch.reserve(output: self.byteCount(of: own, as: dtype))
-                        decode(own, as: dtype, into: &scratch.output) { piece.copy(from: $0) }
-                    }
+                    try decode(own, as: dtype, in: tiles, of: worker) { piece.copy(from: $0) }
                 }
             }
             workspace.scratch.withPrefix(byteCount) { weight in
@@ -109,64 +99,44 @@ struct CanonicalWeight: Sendable {
     /// The squared norm of each row, in Double.
     func squaredRowNorms(on workers: WorkerPool) -> [Double] {
         workers.map(matrix.rowCount) { row, _ in
-            let range = row * matrix.columnCount..<(row + 1) * matrix.columnCount
-            return matrix.decoded(range, scales: scales).reduce(0) { $0 + Double($1) * Double($1) }
+            matrix.decoded(elements(row..<row + 1), scales: scales)
+                .reduce(0) { $0 + Double($1) * Double($1) }
         }
     }
 
     // MARK: Decoding
 
-    /// Whole blocks that some rows have a part of; two codes share a byte, and blocks begin on one.
-    private func blocks(of rows: Range<Int>) -> Range<Int> {
-        let columns = matrix.columnCount
-        let first = rows.lowerBound * columns / layout.scaleStride
-        let end = (rows.upperBound * columns - 1) / layout.scaleStride + 1
-        return first..<end
+    private func elements(_ rows: Range<Int>) -> Range<Int> {
+        rows.lowerBound * matrix.columnCount..<rows.upperBound * matrix.columnCount
     }
 
-    private func byteCount(of rows: Range<Int>, as dtype: FloatDType) -> Int {
-        blocks(of: rows).count * layout.scaleStride * dtype.byteCount
-    }
-
-    /// Decodes rows, and passes their elements to `use`.
+    /// Decodes rows in a worker's memory, and passes their elements to `use`.
     private func decode(
         _ rows: Range<Int>,
         as dtype: FloatDType,
-        into buffer: inout AlignedBuffer,
+        in tiles: ScratchPool,
+        of worker: Int,
         _ use: (RawSpan) -> Void
-    ) {
-        let blocks = blocks(of: rows)
-        let start = blocks.lowerBound * layout.scaleStride
-        let count = min(blocks.upperBound * layout.scaleStride, layout.elementCount) - start
-        let firstByte = layout.codeByteCount(forElements: start)
+    ) throws(CheckpointError) {
+        let wanted = elements(rows)
+        let blocks = layout.wholeBlocks(of: wanted)
         let size = dtype.byteCount
-        matrix.codes.withRawSpan { codes in
+        let start = (wanted.lowerBound - blocks.lowerBound) * size
+        try tiles.withScratch(of: worker) { (scratch) throws(CheckpointError) in
+            try scratch.reserve(output: blocks.count * size)
             scales.withFloatSpan { scales in
-                buffer.withMutablePrefix(count * size) {
-                    codec.dequantize(
-                        codes.extracting(
-                            firstByte..<firstByte + layout.codeByteCount(forElements: count)
-                        ),
-                        scales: scales.extracting(blocks),
-                        count: count,
-                        into: &$0,
-                        as: dtype
-                    )
+                scratch.output.withMutablePrefix(blocks.count * size) {
+                    matrix.decode(blocks, scales: scales, into: &$0, as: dtype)
                 }
             }
-        }
-        let wanted = rows.lowerBound * matrix.columnCount - start
-        let elementCount = rows.count * matrix.columnCount
-        buffer.withPrefix(count * size) {
-            use($0.extracting(wanted * size..<(wanted + elementCount) * size))
+            scratch.output.withPrefix(blocks.count * size) {
+                use($0.extracting(start..<start + wanted.count * size))
+            }
         }
     }
 
     /// Sums of no terms.
-    private func multiplyNothing(
-        into y: inout MutableSpan<Float>,
-        _ options: ProductOptions
-    ) throws(CheckpointError) {
+    private func multiplyNothing(into y: inout MutableSpan<Float>, _ options: ProductOptions) {
         guard matrix.rowCount > 0 else { return }
         for place in y.indices {
             let old = options.accumulates ? y[place] : 0
@@ -185,22 +155,7 @@ extension ComputeMode {
         elements.withMutableFloatSpan { elements in
             for place in rows.indices { elements[place] = rows[place] }
         }
-        guard self == .bfloat16 else {
-            round(&elements, columnCount: columnCount)
-            return elements
-        }
-        var narrow = [UInt8](repeating: 0, count: 2 * rows.count)
-        let kernel = ConvertFloatKernel.selected
-        narrow.withMutableRawSpan { narrow in
-            elements.withFloatBytes {
-                _ = kernel.convert($0, as: .float32, into: &narrow, as: .bfloat16)
-            }
-        }
-        narrow.withRawSpan { narrow in
-            elements.withMutableFloatBytes {
-                _ = kernel.convert(narrow, as: .bfloat16, into: &$0, as: .float32)
-            }
-        }
+        round(&elements, columnCount: columnCount)
         return elements
     }
 }

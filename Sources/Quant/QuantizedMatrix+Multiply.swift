@@ -61,32 +61,55 @@ extension QuantizedMatrix {
     ///   - scales: all that the weight has.
     /// - Returns: as many numbers.
     package func decoded(_ range: Range<Int>, scales: [Float]) -> [Float] {
-        guard !range.isEmpty else { return [] }
-        let layout = layout
-        // The blocks that the elements have a part of; two codes share a byte, so blocks begin on one.
-        let first = range.lowerBound / layout.scaleStride
-        let end = (range.upperBound - 1) / layout.scaleStride + 1
-        let start = first * layout.scaleStride
-        let count = min(end * layout.scaleStride, layout.elementCount) - start
-        let bytes =
-            layout.codeByteCount(forElements: start)..<layout.codeByteCount(forElements: start)
-            + layout.codeByteCount(forElements: count)
-        var decoded = [Float](repeating: 0, count: count)
-        let codec = TileCodec(config: config, columnCount: columnCount)
-        codes.withRawSpan { codes in
-            scales.withFloatSpan { scales in
-                decoded.withMutableFloatBytes { decoded in
-                    codec.dequantize(
-                        codes.extracting(bytes),
-                        scales: scales.extracting(first..<end),
-                        count: count,
-                        into: &decoded,
-                        as: .float32
-                    )
-                }
+        let blocks = layout.wholeBlocks(of: range)
+        var decoded = [Float](repeating: 0, count: blocks.count)
+        scales.withFloatSpan { scales in
+            decoded.withMutableFloatBytes {
+                decode(blocks, scales: scales, into: &$0, as: .float32)
             }
         }
-        let wanted = range.lowerBound - start..<range.upperBound - start
-        return wanted.count == count ? decoded : Array(decoded[wanted])
+        guard blocks != range else { return decoded }
+        let start = range.lowerBound - blocks.lowerBound
+        return Array(decoded[start..<start + range.count])
+    }
+
+    /// Decodes whole blocks.
+    /// - Parameters:
+    ///   - range: of elements, as `PackedLayout.wholeBlocks` gives it.
+    ///   - scales: all that the weight has.
+    ///   - bytes: receives as many elements.
+    ///   - dtype: their type.
+    func decode(
+        _ range: Range<Int>,
+        scales: Span<Float>,
+        into bytes: inout MutableRawSpan,
+        as dtype: FloatDType
+    ) {
+        guard !range.isEmpty else { return }
+        let layout = layout
+        let firstScale = range.lowerBound / layout.scaleStride
+        let firstByte = layout.codeByteCount(forElements: range.lowerBound)
+        let scaleCount = layout.scaleCount(forElements: range.count)
+        let byteCount = layout.codeByteCount(forElements: range.count)
+        codes.withRawSpan { codes in
+            TileCodec(config: config, columnCount: columnCount).dequantize(
+                codes.extracting(firstByte..<firstByte + byteCount),
+                scales: scales.extracting(firstScale..<firstScale + scaleCount),
+                count: range.count,
+                into: &bytes,
+                as: dtype
+            )
+        }
+    }
+}
+
+extension PackedLayout {
+    /// Returns the elements of all blocks or rows with a scale of their own that some elements have a part
+    /// of; two codes share a byte, and these begin on one.
+    func wholeBlocks(of range: Range<Int>) -> Range<Int> {
+        guard !range.isEmpty else { return range }
+        let start = range.lowerBound / scaleStride * scaleStride
+        let end = ((range.upperBound - 1) / scaleStride + 1) * scaleStride
+        return start..<min(end, elementCount)
     }
 }

@@ -1,4 +1,5 @@
 internal import CSIMDKernels
+internal import Machine
 internal import Tensors
 
 /// How the numbers of a product are rounded before they are multiplied.
@@ -28,9 +29,20 @@ extension ComputeMode {
         switch self {
         case .float32: break
         case .bfloat16:
-            for place in x.indices {
-                let bits = ReferenceFloat.bits(of: x[place], as: .bfloat16)
-                x[place] = ReferenceFloat.value(of: bits, as: .bfloat16)
+            let kernel = ConvertFloatKernel.selected
+            let byteCount = 2 * x.count
+            var narrow = [Float](repeating: 0, count: (x.count + 1) / 2)
+            narrow.withMutableFloatBytes { bytes in
+                var narrow = bytes._mutatingExtracting(0..<byteCount)
+                x.withFloatBytes {
+                    _ = kernel.convert($0, as: .float32, into: &narrow, as: .bfloat16)
+                }
+            }
+            narrow.withFloatBytes { bytes in
+                let narrow = bytes.extracting(0..<byteCount)
+                x.withMutableFloatBytes {
+                    _ = kernel.convert(narrow, as: .bfloat16, into: &$0, as: .float32)
+                }
             }
         case .int8:
             let run = Int(QK_INT8_RUN)

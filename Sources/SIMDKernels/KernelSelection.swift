@@ -38,8 +38,11 @@ public enum KernelSelection {
     static let forcedName: String? = {
         switch resolved {
         case .success(let name): return name
-        // Not a precondition, whose text optimized programs leave out.
-        case .failure(let error): fatalError(error.description)
+        case .failure(let error):
+            // Optimized programs leave out the text of a failed precondition.
+            var line = error.description + "\n"
+            _ = line.withUTF8 { unsafe write(2, $0.baseAddress, $0.count) }
+            preconditionFailure(error.description)
         }
     }()
 
