@@ -163,7 +163,12 @@ struct ModelLoader {
             throw CheckpointError(.modelTensorMissing, "there is no such tensor", tensor: name)
         }
         if let stored = try StoredQuantization(view, in: checkpoint) {
-            return try PreparedWeight(QuantizedMatrix(stored), in: arena)
+            return try PreparedWeight(
+                QuantizedMatrix(stored),
+                outlierThreshold: checkpoint.quantization?.outlierThreshold.map(Float.init)
+                    ?? PreparedWeight.usualOutlierThreshold,
+                in: arena
+            )
         }
         let quantization: QuantizationConfig? =
             switch module.kind {

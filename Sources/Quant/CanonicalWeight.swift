@@ -29,7 +29,11 @@ struct CanonicalWeight: Sendable {
         _ workers: WorkerPool
     ) throws(CheckpointError) {
         guard matrix.columnCount > 0 else { return multiplyNothing(into: &y, options) }
-        let rounded = mode.rounded(x, columnCount: matrix.columnCount)
+        let rounded = mode.rounded(
+            x,
+            columnCount: matrix.columnCount,
+            outlierThreshold: options.outlierThreshold
+        )
         let tiles = try workspace.tiles(for: workers)
         let dtype = mode.dtypeOfDequantized
         try rounded.withFloatSpan { (x) throws(CheckpointError) in
@@ -150,12 +154,16 @@ extension ComputeMode {
     fileprivate var dtypeOfDequantized: FloatDType { self == .bfloat16 ? .bfloat16 : .float32 }
 
     /// Returns rows of activations or gradients as the mode rounds them.
-    fileprivate func rounded(_ rows: Span<Float>, columnCount: Int) -> [Float] {
+    fileprivate func rounded(
+        _ rows: Span<Float>,
+        columnCount: Int,
+        outlierThreshold: Float? = nil
+    ) -> [Float] {
         var elements = [Float](repeating: 0, count: rows.count)
         elements.withMutableFloatSpan { elements in
             for place in rows.indices { elements[place] = rows[place] }
         }
-        round(&elements, columnCount: columnCount)
+        round(&elements, columnCount: columnCount, outlierThreshold: outlierThreshold)
         return elements
     }
 }

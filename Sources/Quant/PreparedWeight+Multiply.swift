@@ -37,6 +37,7 @@ extension PreparedWeight {
     /// roundings of float32 of the exact one of its operands. `.float32` rounds nothing but the sums.
     /// `.int8` rounds runs of 64 activations to multiples of a 127th of their largest magnitude, and
     /// values of 4-bit codes to multiples of one step; a weight that is not packed keeps its values.
+    /// Activations that are outliers (`outlierThreshold`) are left out of their runs and not rounded.
     /// - Parameters:
     ///   - x: `M` rows of `K` activations, row by row.
     ///   - y: receives `M` rows of `N` numbers.
@@ -64,6 +65,7 @@ extension PreparedWeight {
         var options = ProductOptions()
         options.bias = bias
         options.accumulates = accumulates
+        options.outlierThreshold = outlierThreshold
         switch storage {
         case .packed(let packed):
             do throws(AllocationError) {
@@ -158,7 +160,12 @@ extension PreparedWeight {
     /// The weight as one of several in a product; nil if it is not packed.
     package func term(bias: [Float]?, changes: [RowChange]) -> ProductTerm? {
         guard case .packed(let packed) = storage else { return nil }
-        return ProductTerm(packed.weight, bias: bias, changes: changes)
+        return ProductTerm(
+            packed.weight,
+            bias: bias,
+            outlierThreshold: outlierThreshold,
+            changes: changes
+        )
     }
 
     /// Multiplies the same activations with several weights and their changes, as one job.

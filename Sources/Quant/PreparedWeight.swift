@@ -18,6 +18,9 @@ public final class PreparedWeight: Sendable {
     public let config: QuantizationConfig
     /// The type of the weight before quantization.
     public let dtype: FloatDType
+    /// `.int8` multiplies activations of at least this magnitude in float32; nil for formats other than
+    /// LLM.int8() (Dettmers 2022, section 3.2).
+    public let outlierThreshold: Float?
     let storage: Storage
 
     /// How codes and scales lie.
@@ -83,14 +86,20 @@ public final class PreparedWeight: Sendable {
         }
     }
 
+    /// The threshold of outliers that transformers quantizes with.
+    public static let usualOutlierThreshold: Float = 6
+
     /// Prepares a weight.
     /// - Parameters:
     ///   - weight: what to multiply with.
+    ///   - outlierThreshold: `llm_int8_threshold` of the checkpoint; 0 makes no difference between
+    ///     activations. Counts for LLM.int8() only.
     ///   - budget: what the copy is counted against.
     ///   - arena: where the copy is, if it shares memory with others; counted there.
     /// - Throws: `limit.memory`.
     public init(
         _ weight: QuantizedMatrix,
+        outlierThreshold: Float = usualOutlierThreshold,
         budget: MemoryBudget? = nil,
         in arena: MemoryArena? = nil
     ) throws(CheckpointError) {
@@ -98,6 +107,8 @@ public final class PreparedWeight: Sendable {
         columnCount = weight.columnCount
         config = weight.config
         dtype = weight.dtype
+        let hasOutliers = config.format == .int8Vectorwise && outlierThreshold > 0
+        self.outlierThreshold = hasOutliers ? outlierThreshold : nil
         if let panels = PackedPanels(weight) {
             let values = weight.config.format.kernelCodebook
             storage = .packed(

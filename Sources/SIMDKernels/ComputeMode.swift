@@ -24,8 +24,9 @@ extension ComputeMode {
         }
     }
 
-    /// Rounds rows of activations as the mode does; int8 in runs of at most 64 of a row.
-    package func round(_ x: inout [Float], columnCount: Int) {
+    /// Rounds rows of activations as the mode does; int8 in runs of at most 64 of a row, without the
+    /// outliers: magnitudes of at least the threshold.
+    package func round(_ x: inout [Float], columnCount: Int, outlierThreshold: Float? = nil) {
         switch self {
         case .float32: break
         case .bfloat16:
@@ -48,21 +49,27 @@ extension ComputeMode {
             let run = Int(QK_INT8_RUN)
             for start in stride(from: 0, to: x.count, by: max(columnCount, 1)) {
                 for first in stride(from: start, to: start + columnCount, by: run) {
-                    Self.roundRun(&x[first..<min(first + run, start + columnCount)])
+                    Self.roundRun(
+                        &x[first..<min(first + run, start + columnCount)],
+                        outlierThreshold
+                    )
                 }
             }
         }
     }
 
-    /// Rounds to multiples, at most 127, of a 127th of the largest magnitude; to NaN if one of the
-    /// numbers is not finite.
-    private static func roundRun(_ run: inout ArraySlice<Float>) {
-        guard run.allSatisfy(\.isFinite) else {
-            for place in run.indices { run[place] = .nan }
+    /// Rounds all but outliers to multiples, at most 127, of a 127th of their largest magnitude; to NaN if
+    /// one of them is not finite.
+    private static func roundRun(_ run: inout ArraySlice<Float>, _ outlierThreshold: Float?) {
+        let places = run.indices.filter { place in
+            !(outlierThreshold.map { run[place].magnitude >= $0 } ?? false)
+        }
+        guard places.allSatisfy({ run[$0].isFinite }) else {
+            for place in places { run[place] = .nan }
             return
         }
-        let largest = run.reduce(0) { max($0, $1.magnitude) }
-        for place in run.indices {
+        let largest = places.reduce(0) { max($0, run[$1].magnitude) }
+        for place in places {
             let multiple = (run[place] * (127 / largest)).rounded(.toNearestOrEven)
             run[place] = largest < QK_INT8_LEAST ? 0 : multiple * (largest / 127)
         }

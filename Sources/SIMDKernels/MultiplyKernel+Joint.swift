@@ -7,10 +7,17 @@ package struct ProductTerm: Sendable {
     package let weight: PackedWeight
     /// Added to every row; `N` numbers, or none.
     package let bias: [Float]?
+    /// As in `ProductOptions`.
+    package let outlierThreshold: Float?
     /// Changes of the weight, no two of them for the same rows, in the order of their rows.
     package let changes: [RowChange]
 
-    package init(_ weight: PackedWeight, bias: [Float]?, changes: [RowChange]) {
+    package init(
+        _ weight: PackedWeight,
+        bias: [Float]?,
+        outlierThreshold: Float? = nil,
+        changes: [RowChange]
+    ) {
         precondition(
             bias.map { $0.count == weight.panels.rowCount } ?? true
                 && changes.allSatisfy { $0.change.hasShape(of: weight.panels) },
@@ -24,6 +31,7 @@ package struct ProductTerm: Sendable {
         )
         self.weight = weight
         self.bias = bias
+        self.outlierThreshold = outlierThreshold
         self.changes = changes
     }
 
@@ -32,9 +40,10 @@ package struct ProductTerm: Sendable {
 
     /// Whether both weights read activations that are packed the same way.
     package func sharesRows(with other: Self, in mode: ComputeMode) -> Bool {
-        let (own, other) = (weight.panels, other.weight.panels)
-        return own.width == other.width && own.columnCount == other.columnCount
-            && (mode != .int8 || own.group == other.group)
+        let (own, others) = (weight.panels, other.weight.panels)
+        return own.width == others.width && own.columnCount == others.columnCount
+            && (mode != .int8
+                || own.group == others.group && outlierThreshold == other.outlierThreshold)
     }
 }
 
@@ -71,9 +80,8 @@ extension MultiplyKernel {
         )
         let innerCount = terms.reduce(0) { $0 + $1.innerCount }
         if inner.count < innerCount { inner = [Float](repeating: 0, count: innerCount) }
-        try unsafe withRows(x, rowCount, of: first.weight.panels, &scratch, workers) {
-            rows,
-            packed in
+        let (panels, threshold) = (first.weight.panels, first.outlierThreshold)
+        try unsafe withRows(x, rowCount, of: panels, threshold, &scratch, workers) { packed in
             unsafe x.withUnsafeBufferPointer { x in
                 unsafe inner.withUnsafeMutableBufferPointer { inner in
                     unsafe y.withUnsafeMutableBufferPointer { y in
@@ -87,7 +95,6 @@ extension MultiplyKernel {
                             let product = unsafe PackedProduct(
                                 function: entry.function,
                                 weight: term.weight.arguments,
-                                rows: rows,
                                 x: packed,
                                 y: jobs.y,
                                 bias: term.bias,

@@ -54,6 +54,9 @@ package struct ProductOptions: Sendable {
     package var bias: [Float]?
     /// Whether the result is added to what the output holds.
     package var accumulates = false
+    /// Activations of at least this magnitude are multiplied in float32, in int8 with 8-bit codes; nil
+    /// makes no difference between activations.
+    package var outlierThreshold: Float?
 
     package init() {}
 }
@@ -87,7 +90,8 @@ extension MultiplyKernel {
         scratch: inout AlignedBuffer,
         on workers: WorkerPool
     ) throws(AllocationError) {
-        try unsafe withRows(x, rowCount, of: panels, &scratch, workers) { rows, packed in
+        let threshold = options.outlierThreshold
+        try unsafe withRows(x, rowCount, of: panels, threshold, &scratch, workers) { x in
             precondition(y.count == rowCount * panels.rowCount, "\(y.count) outputs")
             precondition(options.bias.map { $0.count == panels.rowCount } ?? true, "bias")
             unsafe withPackedWeight(panels, codes, scales, values) { weight in
@@ -95,8 +99,7 @@ extension MultiplyKernel {
                     let product = unsafe PackedProduct(
                         function: entry.function,
                         weight: weight,
-                        rows: rows,
-                        x: packed,
+                        x: x,
                         y: y.baseAddress,
                         bias: options.bias,
                         accumulates: options.accumulates
@@ -114,9 +117,10 @@ extension MultiplyKernel {
         _ x: Span<Float>,
         _ rowCount: Int,
         of panels: PackedPanels,
+        _ outlierThreshold: Float?,
         _ scratch: inout AlignedBuffer,
         _ workers: WorkerPool,
-        _ body: (PackedRows, UnsafeRawPointer?) -> Void
+        _ body: (PackedActivations) -> Void
     ) throws(AllocationError) {
         precondition(panels.width == width, "a kernel for other codes")
         precondition(x.count == rowCount * panels.columnCount, "\(x.count) activations")
@@ -128,13 +132,43 @@ extension MultiplyKernel {
             limit: unsafe entry.tile_rows
         )
         guard rowCount > 0 else { return }
-        let byteCount = rows.byteCount
+        let threshold = width == .eight && mode == .int8 ? outlierThreshold : nil
+        // What is behind the rows begins at a dword.
+        let rowsByteCount = (rows.byteCount + 3) / 4 * 4
+        let tableByteCount = threshold == nil ? 0 : OutlierTable.byteCount(rows, workers)
+        let byteCount = rowsByteCount + tableByteCount
         if scratch.byteCount < byteCount { scratch = try AlignedBuffer(byteCount: byteCount) }
-        scratch.withMutablePrefix(byteCount) { rows.pack(x, into: &$0, on: workers) }
-        scratch.withPrefix(byteCount) { packed in
-            unsafe packed.withUnsafeBytes { unsafe body(rows, $0.baseAddress) }
+        scratch.withMutablePrefix(byteCount) { scratch in
+            unsafe scratch.withUnsafeMutableBytes { scratch in
+                let base = scratch.baseAddress
+                let outliers = threshold.map { threshold in
+                    unsafe x.withUnsafeBufferPointer { x in
+                        unsafe OutlierTable(
+                            rows,
+                            threshold: threshold,
+                            of: x.baseAddress,
+                            in: base?.advanced(by: rowsByteCount)
+                        )
+                    }
+                }
+                var packed = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: scratch[..<rows.byteCount]
+                ).mutableBytes
+                rows.pack(x, into: &packed, outliers: outliers, on: workers)
+                body(unsafe PackedActivations(rows: rows, packed: base, outliers: outliers))
+            }
         }
     }
+}
+
+/// Rows of activations as a product reads them; lives no longer than the call that makes it.
+@safe
+struct PackedActivations {
+    let rows: PackedRows
+    /// `rows.byteCount` bytes.
+    let packed: UnsafeRawPointer?
+    /// What was taken out of them.
+    let outliers: OutlierTable?
 }
 
 /// A product whose panels are computed on several threads.
@@ -145,11 +179,12 @@ extension MultiplyKernel {
 struct PackedProduct: @unchecked Sendable {
     let function: (@convention(c) (UnsafePointer<qk_multiply_arguments>?) -> Void)?
     let weight: qk_packed_weight
-    let rows: PackedRows
-    let x: UnsafeRawPointer?
+    let x: PackedActivations
     let y: UnsafeMutablePointer<Float>?
     let bias: [Float]?
     let accumulates: Bool
+
+    var rows: PackedRows { x.rows }
 
     /// Codes of so many panels stay in the second-level cache while all rows pass over them.
     private static let panelsInCache = 32
@@ -207,7 +242,7 @@ struct PackedProduct: @unchecked Sendable {
                 weight: weight,
                 first_panel: panels.lowerBound,
                 end_panel: panels.upperBound,
-                x: x?.advanced(by: tile * rows.tileByteCount),
+                x: x.packed?.advanced(by: tile * rows.tileByteCount),
                 rows: rows.rowCount(ofTile: tile),
                 y: y?.advanced(by: firstRow * weight.n),
                 y_stride: weight.n,
@@ -215,6 +250,7 @@ struct PackedProduct: @unchecked Sendable {
                 accumulates: accumulates ? 1 : 0
             )
             unsafe function?(&arguments)
+            unsafe x.outliers?.add(tile, to: &arguments)
         }
     }
 }

@@ -53,11 +53,13 @@ struct PackedRows {
     ///   - x: `rowCount` rows of `columnCount` numbers.
     ///   - packed: receives `byteCount` bytes.
     ///   - kernel: the variant.
+    ///   - outliers: receives those of `x`, which count as zeros; nil takes none out.
     ///   - workers: the threads.
     func pack(
         _ x: Span<Float>,
         into packed: inout MutableRawSpan,
         with kernel: PackRowsKernel = .selected,
+        outliers: OutlierTable? = nil,
         on workers: WorkerPool
     ) {
         precondition(x.count == rowCount * columnCount, "\(x.count) numbers to pack")
@@ -66,13 +68,20 @@ struct PackedRows {
         unsafe x.withUnsafeBufferPointer { x in
             // Read by all threads, written by none.
             nonisolated(unsafe) let x = x.baseAddress
-            workers.perform(writing: &packed, every: tileByteCount) { tile, _, packed in
+            workers.perform(writing: &packed, every: tileByteCount) { tile, worker, packed in
+                let rowCount = rowCount(ofTile: tile)
                 unsafe kernel.pack(
                     x?.advanced(by: tile * tileRowCount * columnCount),
-                    rowCount: rowCount(ofTile: tile),
+                    rowCount: rowCount,
                     of: self,
                     into: &packed
                 )
+                let kept = unsafe packed.withUnsafeBytes { packed in
+                    unsafe outliers?.split(tile, packed: packed.baseAddress, worker)
+                }
+                if let kept = unsafe kept {
+                    unsafe kernel.pack(kept, rowCount: rowCount, of: self, into: &packed)
+                }
             }
         }
     }

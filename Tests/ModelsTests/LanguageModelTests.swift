@@ -1,11 +1,12 @@
 import CheckpointIO
 import Foundation
 import Machine
-import Models
 import Quant
 import TestSupport
 import Tensors
 import Testing
+
+@testable import Models
 
 @Suite struct LanguageModelTests {
     static let architectures = [
@@ -81,6 +82,32 @@ import Testing
         // A head that is tied to the table multiplies with it.
         #expect(try !isMapped(Repository.model))
         #expect(try isMapped(Repository.model, .init(headQuantization: .nf4)))
+    }
+
+    @Test func theThresholdOfOutliersIsTheCheckpoints() throws {
+        func threshold(_ path: String) throws -> Float? {
+            let model = try LanguageModel(at: path)
+            let gate = try #require(model.layers[0].gate as? Linear)
+            return try #require(gate.weight as? PreparedWeight).outlierThreshold
+        }
+        #expect(try threshold(Golden.url("tiny_llama/nf4").path) == nil)
+        let source = try Golden.url("tiny_llama/int8")
+        #expect(try threshold(source.path) == 6)
+        for (written, expected) in [(3.5, 3.5), (0, nil)] as [(Double, Float?)] {
+            let config = try String(
+                contentsOf: source.appendingPathComponent("config.json"),
+                encoding: .utf8
+            )
+            let changed = config.replacingOccurrences(
+                of: "\"llm_int8_threshold\": 6.0",
+                with: "\"llm_int8_threshold\": \(written)"
+            )
+            #expect(changed != config)
+            let folder = try TemporaryFolder()
+            try folder.write("config.json", Array(changed.utf8))
+            try folder.write("model.safetensors", Golden.bytes("tiny_llama/int8/model.safetensors"))
+            #expect(try threshold(folder.path) == expected)
+        }
     }
 
     @Test func quantizingWhileLoadingIsConverting() throws {

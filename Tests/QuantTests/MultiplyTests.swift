@@ -116,6 +116,85 @@ import Testing
         #expect(try error(outlying, .int8) < 2e-2)
     }
 
+    /// bitsandbytes gives rows of activations one step each, this runs of 64 of a row: as near to the
+    /// dequantized weight's products or nearer, so both are within half a step of each operand.
+    @Test(arguments: ["w0", "w1", "w2"], [0, 6] as [Float])
+    func int8MatchesTheGoldenLLMInt8(id: String, threshold: Float) throws {
+        let golden = try Golden.tensors("int8_vectorwise.safetensors")
+        func floats(_ name: String, _ dtype: FloatDType) throws -> [Float] {
+            ReferenceFloat.values(in: try #require(golden[name]).bytes, as: dtype)
+        }
+        let shape = try #require(golden[id + ".weight"]).shape
+        let (n, k) = (shape[0], shape[1])
+        let weight = QuantizedMatrix(
+            rowCount: n,
+            columnCount: k,
+            config: QuantizationConfig(.int8Vectorwise),
+            dtype: .float16,
+            codes: try #require(golden[id + ".CB"]).bytes,
+            absmax: .float32(try floats(id + ".SCB", .float32))
+        )
+        let x = Matrix(rowCount: 7, columnCount: k, elements: try floats(id + ".x", .float16))
+        let prefix = "\(id).t\(Int(threshold))"
+        let theirs = try floats(prefix + ".cpu_matmul_f16", .float16)
+        let steps = try floats(prefix + ".SCA", .float32).map { $0 / 127 }
+        let prepared = try PreparedWeight(weight, outlierThreshold: threshold)
+        #expect(prepared.isPacked)
+        var workspace = try ProductWorkspace()
+        let ours = try prepared.multiplied(by: x, mode: .int8, workspace: &workspace)
+        let dequantized = weight.dequantized()
+        for row in 0..<7 {
+            for output in 0..<n {
+                var (exact, halfSteps, magnitudes): (Float, Float, Float) = (0, 0, 0)
+                for column in 0..<k {
+                    let product = x[row, column] * dequantized[output, column]
+                    exact += product
+                    magnitudes += product.magnitude
+                    halfSteps += 0.5 * steps[row] * dequantized[output, column].magnitude
+                }
+                let found = ours[row, output]
+                // Half precision of the terms, and the digit that bitsandbytes lost.
+                #expect((found - exact).magnitude <= halfSteps + 1e-5 * magnitudes)
+                #expect(
+                    (found - theirs[row * n + output]).magnitude <= 2 * halfSteps + 2e-3
+                        * magnitudes
+                )
+            }
+        }
+    }
+
+    /// Packed or not: without its outliers a row is rounded as finely as before, and what
+    /// is beside it does not count.
+    @Test(arguments: [64, 7])
+    func outliersOfLLMInt8CostNothing(k: Int) throws {
+        var generator = SeededGenerator(seed: 11)
+        let weight = try uniform(20, k, &generator)
+            .quantized(using: QuantizationConfig(.int8Vectorwise))
+        var x = uniform(3, k, &generator)
+        func largestError(_ x: Matrix, _ threshold: Float) throws -> Float {
+            let prepared = try PreparedWeight(weight, outlierThreshold: threshold)
+            var workspace = try ProductWorkspace()
+            let exact = try prepared.multiplied(by: x, mode: .float32, workspace: &workspace)
+            let found = try prepared.multiplied(by: x, mode: .int8, workspace: &workspace)
+            return zip(found.elements, exact.elements).map { ($0 - $1).magnitude }.max() ?? 0
+        }
+        let before = try largestError(x, 6)
+        var elements = x.elements
+        elements[3] = 500
+        elements[k + 5] = -6
+        x = Matrix(rowCount: 3, columnCount: k, elements: elements)
+        #expect(try largestError(x, 6) < 2 * before)
+        #expect(try largestError(x, 0) > 20 * before)
+        // Infinity is an outlier, too: the product has it where it belongs.
+        elements[0] = .infinity
+        let prepared = try PreparedWeight(weight)
+        var workspace = try ProductWorkspace()
+        let infinite = Matrix(rowCount: 3, columnCount: k, elements: elements)
+        let y = try prepared.multiplied(by: infinite, mode: .int8, workspace: &workspace)
+        #expect(y.elements[..<20].allSatisfy { !$0.isFinite })
+        #expect(y.elements[20...].allSatisfy { $0.isFinite })
+    }
+
     /// Every format, packed or not, against the product of the dequantized matrix.
     @Test(arguments: StoredWeightTests.configs)
     func equalsTheProductOfTheDequantizedMatrix(config: QuantizationConfig) throws {

@@ -95,9 +95,12 @@ import Testing
     private func product(
         _ kernel: MultiplyKernel,
         _ operands: Operands,
+        outlierThreshold: Float? = nil,
         threadCount: Int
     ) throws -> [Float] {
         let sizes = operands.sizes
+        var options = ProductOptions()
+        options.outlierThreshold = outlierThreshold
         var scratch = try AlignedBuffer(byteCount: 0)
         return try operands.results(sizes.rows * sizes.outputs) { codes, scales, y in
             try operands.x.withFloatSpan { x in
@@ -109,7 +112,7 @@ import Testing
                     scales: scales,
                     values: nil,
                     into: &y,
-                    options: ProductOptions(),
+                    options: options,
                     scratch: &scratch,
                     on: WorkerPool.shared(threadCount: threadCount)
                 )
@@ -143,20 +146,30 @@ import Testing
     }
 
     /// The product in the documented order.
-    private func expectedProduct(_ operands: Operands, _ mode: ComputeMode) -> [Float] {
+    private func expectedProduct(
+        _ operands: Operands,
+        _ mode: ComputeMode,
+        outlierThreshold: Float = .infinity
+    ) -> [Float] {
         let (rows, n, k) = (operands.sizes.rows, operands.sizes.outputs, operands.sizes.inputs)
         return (0..<rows).flatMap { row in
             (0..<n).map { output in
                 var total: Float = 0
+                var outliers: [Float] = []
                 for first in stride(from: 0, to: k, by: 64) {
                     let run = first..<min(first + 64, k)
-                    let x = Array(operands.x[row * k + run.lowerBound..<row * k + run.upperBound])
+                    var x = Array(operands.x[row * k + run.lowerBound..<row * k + run.upperBound])
                     let codes = run.map { operands.codes[output * k + $0] }
                     if mode == .int8 {
+                        for place in x.indices where x[place].magnitude >= outlierThreshold {
+                            let scale = operands.scales[output]
+                            outliers.append(x[place] * (Float(codes[place]) * scale * (1 / 127)))
+                            x[place] = 0
+                        }
                         let largest = x.map(\.magnitude).max() ?? 0
                         let sum = zip(x, codes).reduce(0) {
                             let multiple = ($1.0 * (127 / largest)).rounded(.toNearestOrEven)
-                            return $0 + Int(multiple) * Int($1.1)
+                            return $0 + (largest == 0 ? 0 : Int(multiple) * Int($1.1))
                         }
                         total.addProduct(Float(sum), largest / 127)
                     } else {
@@ -174,7 +187,7 @@ import Testing
                         total += sum
                     }
                 }
-                return total * operands.scales[output] * (1 / 127)
+                return outliers.reduce(total * operands.scales[output] * (1 / 127), +)
             }
         }
     }
@@ -206,6 +219,24 @@ import Testing
         for kernel in MultiplyKernel.compiled(.eight, mode).supported {
             for threadCount in [1, 2, 7] {
                 let found = try product(kernel, operands, threadCount: threadCount)
+                #expect(found == expected, "\(kernel), \(threadCount) threads")
+            }
+        }
+    }
+
+    /// Thresholds that leave out nothing, some columns, and everything.
+    @Test(arguments: cases, [3, 1.97, 1, 0.001] as [Float])
+    func outliersAreNotRounded(sizes: ProductCase, threshold: Float) throws {
+        let operands = try Operands(sizes)
+        let expected = expectedProduct(operands, .int8, outlierThreshold: threshold)
+        for kernel in MultiplyKernel.compiled(.eight, .int8).supported {
+            for threadCount in [1, 2, 7] {
+                let found = try product(
+                    kernel,
+                    operands,
+                    outlierThreshold: threshold,
+                    threadCount: threadCount
+                )
                 #expect(found == expected, "\(kernel), \(threadCount) threads")
             }
         }

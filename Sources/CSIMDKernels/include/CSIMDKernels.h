@@ -12,6 +12,7 @@
 #include "qk_multiply.h"
 #include "qk_multiply_dense.h"
 #include "qk_multiply_transposed.h"
+#include "qk_outliers.h"
 #include "qk_pack_rows.h"
 #include "qk_peak_rate.h"
 #include "qk_quantize_4bit.h"

@@ -23,6 +23,9 @@ package struct QuantizationDeclaration: Hashable, Sendable {
     package private(set) var foreignMethod: String?
     /// `llm_int8_skip_modules`; nil means the defaults of transformers.
     package let skippedModules: [String]?
+    /// `llm_int8_threshold`: activations of at least this magnitude are outliers; nil means the default of
+    /// transformers.
+    package private(set) var outlierThreshold: Double?
     /// `bnb_4bit_quant_storage`: the type that packed codes pretend to have; `uint8` by default.
     package let storageType: String
 
@@ -81,6 +84,7 @@ package struct QuantizationDeclaration: Hashable, Sendable {
             mode = isEightBit ? .eightBit : nil
         }
         skippedModules = try settings.optionalStrings("llm_int8_skip_modules")
+        outlierThreshold = try settings.optionalDouble("llm_int8_threshold")
         storageType = try settings.optionalString("bnb_4bit_quant_storage") ?? "uint8"
     }
 }
