@@ -44,8 +44,28 @@ uint32_t qk_host_features(void) {
 
 #elif defined(__aarch64__)
 
-// Part of every AArch64 processor.
-uint32_t qk_host_features(void) { return QK_FEATURE_NEON; }
+#if defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+static int has_dot_products(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+#elif defined(__APPLE__)
+#include <stddef.h>
+#include <sys/sysctl.h>
+
+static int has_dot_products(void) {
+    int value = 0;
+    size_t size = sizeof value;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &value, &size, NULL, 0) == 0 && value;
+}
+#else
+static int has_dot_products(void) { return 0; }
+#endif
+
+// NEON is part of every AArch64 processor.
+uint32_t qk_host_features(void) {
+    return QK_FEATURE_NEON | (has_dot_products() ? QK_FEATURE_NEON_DOTPROD : 0);
+}
 
 #else
 

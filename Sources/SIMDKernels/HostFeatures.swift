@@ -20,6 +20,8 @@ public struct HostFeatures: OptionSet, Hashable, Sendable, CustomStringConvertib
     public static let avx512BF16 = HostFeatures(rawValue: UInt32(QK_FEATURE_AVX512BF16))
     /// Advanced SIMD of AArch64.
     public static let neon = HostFeatures(rawValue: UInt32(QK_FEATURE_NEON))
+    /// Dot products of bytes (FEAT_DotProd).
+    public static let neonDotProducts = HostFeatures(rawValue: UInt32(QK_FEATURE_NEON_DOTPROD))
 
     /// The features that a set of `KernelSelection` stands for; none for a name that is not known.
     static func base(of instructionSet: String) -> HostFeatures {
@@ -39,6 +41,7 @@ public struct HostFeatures: OptionSet, Hashable, Sendable, CustomStringConvertib
         let names: [(HostFeatures, String)] = [
             (.avx2, "avx2"), (.avx512, "avx512"), (.avx512VBMI, "avx512-vbmi"),
             (.avx512VNNI, "avx512-vnni"), (.avx512BF16, "avx512-bf16"), (.neon, "neon"),
+            (.neonDotProducts, "neon-dotprod"),
         ]
         let present = names.filter { contains($0.0) }.map(\.1)
         return present.isEmpty ? "none" : present.joined(separator: " ")

@@ -1,16 +1,17 @@
 #pragma STDC FP_CONTRACT OFF
 
 #include "neon.h"
-#include "qk_dequantize_4bit.h"
 
 #if defined(__aarch64__)
 
 // Elements that are decoded together: 16 bytes of codes.
-enum { GROUP = 32 };
+enum { GROUP = 32, ALIGNMENT = 1 };
+
+typedef uint8x16x4_t code_table;
 
 /// Returns the 16 possible results of a block, split into planes: byte p of result c is byte c of
 /// plane p. 16-bit types have two planes.
-INLINE uint8x16x4_t make_planes(const float *values, float a, qk_float_type type) {
+INLINE code_table make_table(const float *values, float a, qk_float_type type) {
     uint8_t results[64];
     for (int i = 0; i < 4; i++) {
         float32x4_t product = vmulq_f32(vld1q_f32(values + 4 * i), vdupq_n_f32(a));
@@ -29,7 +30,7 @@ INLINE uint8x16x4_t make_planes(const float *values, float a, qk_float_type type
 }
 
 /// Decodes 16 codes, one a byte.
-INLINE void decode_16(uint8x16_t index, const uint8x16x4_t *planes, qk_float_type type,
+INLINE void decode_16(uint8x16_t index, const code_table *planes, qk_float_type type,
                       uint8_t *out) {
     if (type == QK_FLOAT32) {
         uint8x16x4_t bytes;
@@ -44,43 +45,24 @@ INLINE void decode_16(uint8x16_t index, const uint8x16x4_t *planes, qk_float_typ
     }
 }
 
-/// Decodes 16 bytes of codes to 32 elements.
-INLINE void decode_group(const uint8_t *codes, const uint8x16x4_t *planes, qk_float_type type,
-                         uint8_t *out) {
+/// Decodes 16 bytes of codes to 32 elements; there are no streaming stores of whole vectors.
+INLINE void decode_group(const uint8_t *codes, const code_table *planes, qk_float_type type,
+                         char *out, int streaming) {
+    (void)streaming;
     uint8x16_t bytes = vld1q_u8(codes);
     uint8x16_t even = vshrq_n_u8(bytes, 4), odd = vandq_u8(bytes, vdupq_n_u8(15));
-    decode_16(vzip1q_u8(even, odd), planes, type, out);
-    decode_16(vzip2q_u8(even, odd), planes, type, out + 16 * qk_float_size(type));
+    decode_16(vzip1q_u8(even, odd), planes, type, (uint8_t *)out);
+    decode_16(vzip2q_u8(even, odd), planes, type, (uint8_t *)out + 16 * qk_float_size(type));
 }
 
-INLINE void dequantize(const uint8_t *codes, const float *absmax, size_t count, size_t block_size,
-                       const float *values, uint8_t *out, qk_float_type type) {
-    size_t size = qk_float_size(type);
-    for (size_t block = 0, start = 0; start < count; block++, start += block_size) {
-        size_t end = count - start < block_size ? count : start + block_size;
-        uint8x16x4_t planes = make_planes(values, absmax[block], type);
-        size_t i = start;
-        for (; i + GROUP <= end; i += GROUP)
-            decode_group(codes + i / 2, &planes, type, out + i * size);
-        if (i < end) {
-            uint8_t packed[GROUP / 2] = {0}, decoded[GROUP * 4];
-            memcpy(packed, codes + i / 2, (end - i + 1) / 2);
-            decode_group(packed, &planes, type, decoded);
-            memcpy(out + i * size, decoded, (end - i) * size);
-        }
-    }
-}
+#define TARGET
+#include "../generic/dequantize_4bit_loop.h"
 
 void qk_dequantize_4bit_neon(const void *codes, const float *absmax, size_t count,
                              size_t block_size, const float *values, void *out,
                              qk_float_type type, int streaming) {
-    (void)streaming; // no such stores of whole vectors
-    if (type == QK_FLOAT32)
-        dequantize(codes, absmax, count, block_size, values, out, QK_FLOAT32);
-    else if (type == QK_BFLOAT16)
-        dequantize(codes, absmax, count, block_size, values, out, QK_BFLOAT16);
-    else
-        dequantize(codes, absmax, count, block_size, values, out, QK_FLOAT16);
+    (void)streaming;
+    dequantize_all(codes, absmax, count, block_size, values, out, type, 0);
 }
 
 #endif

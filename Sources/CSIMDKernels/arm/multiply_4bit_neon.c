@@ -2,18 +2,13 @@
 
 #include "../generic/multiply_4bit_rounded.h"
 #include "look_up_neon.h"
+#include "vec_neon.h"
 
 #if defined(__aarch64__)
 
 #define TARGET
 
-typedef float32x4_t vec;
-enum { LANES = 4, VECTORS = 4, ROWS = 2, BLOCK = 6 };
-
-#define load_vec vld1q_f32
-#define store_vec vst1q_f32
-#define broadcast(value) vdupq_n_f32(value)
-#define fused_multiply_add(a, b, c) vfmaq_f32(c, a, b)
+enum { VECTORS = 4, ROWS = 2, BLOCK = 6 };
 
 /// Byte b of the dword of each row.
 typedef uint8x16x4_t eight_codes;

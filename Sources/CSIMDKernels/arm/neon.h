@@ -8,6 +8,21 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/// Sixteen 8-bit codes of a packed weight, which are plus 128 there, with their sign.
+INLINE int8x16_t signed_codes(uint8x16_t codes) {
+    return vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(0x80)));
+}
+
+/// The same as float32.
+INLINE void widen_codes(uint8x16_t codes, float32x4_t *widened) {
+    int8x16_t bytes = signed_codes(codes);
+    int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_high_s8(bytes);
+    widened[0] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(low)));
+    widened[1] = vcvtq_f32_s32(vmovl_high_s16(low));
+    widened[2] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(high)));
+    widened[3] = vcvtq_f32_s32(vmovl_high_s16(high));
+}
+
 /// Returns four elements as float32.
 INLINE float32x4_t load_neon(const char *input, qk_float_type type) {
     if (type == QK_FLOAT32)

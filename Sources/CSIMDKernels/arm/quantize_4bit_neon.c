@@ -35,9 +35,7 @@ INLINE void quantize_group(const char *input, qk_float_type type, size_t count, 
     vst1q_u8(codes, vsliq_n_u8(odd, even, 4));
 }
 
-INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_neon(input, type, count);
-}
+#define find_absmax absmax_neon
 
 #define TARGET
 #include "../generic/quantize_4bit_loop.h"

@@ -40,9 +40,7 @@ INLINE void quantize_group(const char *input, qk_float_type type, float factor,
     vst1q_u8(codes, vcombine_u8(low, high));
 }
 
-INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_neon(input, type, count);
-}
+#define find_absmax absmax_neon
 
 #define TARGET
 #include "../generic/quantize_8bit_loop.h"

@@ -2,7 +2,6 @@
 
 #include "../generic/int8_row.h"
 #include "neon.h"
-#include "qk_quantize_int8_rows.h"
 
 #if defined(__aarch64__)
 
@@ -26,28 +25,13 @@ INLINE void quantize_row(const char *input, qk_float_type type, size_t count, fl
     qk_quantize_int8_run(input + i * size, type, count - i, factor, codes + i);
 }
 
-INLINE void quantize(const char *input, qk_float_type type, size_t row_count, size_t column_count,
-                     int8_t *codes, float *scales) {
-    size_t row_size = column_count * qk_float_size(type);
-    for (size_t row = 0; row < row_count; row++) {
-        float absmax = absmax_neon(input + row * row_size, type, column_count), factor;
-        scales[row] = qk_int8_row_scale(absmax);
-        if (qk_int8_row_factor(scales[row], &factor))
-            quantize_row(input + row * row_size, type, column_count, factor,
-                         codes + row * column_count);
-        else if (column_count > 0)
-            memset(codes + row * column_count, 0, column_count);
-    }
-}
+#define TARGET
+#define find_absmax absmax_neon
+#include "../generic/quantize_int8_rows_loop.h"
 
 void qk_quantize_int8_rows_neon(const void *input, qk_float_type type, size_t row_count,
                                 size_t column_count, void *codes, float *scales) {
-    if (type == QK_FLOAT32)
-        quantize(input, QK_FLOAT32, row_count, column_count, codes, scales);
-    else if (type == QK_BFLOAT16)
-        quantize(input, QK_BFLOAT16, row_count, column_count, codes, scales);
-    else
-        quantize(input, QK_FLOAT16, row_count, column_count, codes, scales);
+    quantize_all(input, type, row_count, column_count, codes, scales);
 }
 
 #endif

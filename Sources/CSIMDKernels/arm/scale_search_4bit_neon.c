@@ -57,9 +57,7 @@ INLINE float block_error(const char *input, qk_float_type type, size_t count, fl
     return qk_join_error_4bit(lanes);
 }
 
-INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_neon(input, type, count);
-}
+#define find_absmax absmax_neon
 
 #include "../generic/scale_search_4bit_loop.h"
 

@@ -7,6 +7,7 @@
 //   decode_group(codes, map, a, type, out, streaming) for GROUP elements
 // It then has dequantize_all.
 
+#include "constant_type.h"
 #include "float_convert.h"
 #include "qk_dequantize_8bit.h"
 
@@ -43,12 +44,7 @@ TARGET INLINE int dequantize_all(const void *codes, const float *absmax, size_t 
         streaming = 0;
 #define DEQUANTIZE(type, streaming)                                                                \
     dequantize_blocks(codes, absmax, count, block_size, values, out, type, streaming)
-    if (type == QK_FLOAT32)
-        streaming ? DEQUANTIZE(QK_FLOAT32, 1) : DEQUANTIZE(QK_FLOAT32, 0);
-    else if (type == QK_BFLOAT16)
-        streaming ? DEQUANTIZE(QK_BFLOAT16, 1) : DEQUANTIZE(QK_BFLOAT16, 0);
-    else
-        streaming ? DEQUANTIZE(QK_FLOAT16, 1) : DEQUANTIZE(QK_FLOAT16, 0);
+    FOR_CONSTANT_TYPE_AND_FLAG(type, streaming, DEQUANTIZE)
 #undef DEQUANTIZE
     return streaming;
 }

@@ -34,7 +34,6 @@ static inline void qk_quantize_int8_run(const void *input, qk_float_type type, s
         codes[i] = qk_int8_code(qk_load_bits(input, type, i), factor);
 }
 
-
 /// Dequantizes elements of a row.
 static inline void qk_dequantize_int8_run(const int8_t *codes, float scale, size_t count, void *out,
                                           qk_float_type type) {

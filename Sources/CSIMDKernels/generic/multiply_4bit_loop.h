@@ -11,8 +11,7 @@
 // It then has multiply_panels, which computes what qk_multiply.h says of float32.
 
 #include "multiply_store.h"
-
-#define UNROLL _Pragma("GCC unroll 8")
+#include "row_sums.h"
 
 /// `rows` rows of activations, from `first` on, and one panel.
 TARGET INLINE void multiply_panel(const qk_multiply_arguments *a, size_t panel, size_t first, int rows) {
@@ -23,12 +22,10 @@ TARGET INLINE void multiply_panel(const qk_multiply_arguments *a, size_t panel, 
     const float *scales = w->scales + panel * groups * QK_PANEL_ROWS;
     const float *x = (const float *)a->x + first;
     vec totals[ROWS][VECTORS];
-    UNROLL for (int row = 0; row < rows; row++) UNROLL for (int v = 0; v < VECTORS; v++)
-        totals[row][v] = broadcast(0);
+    FOR_EACH_SUM totals[row][v] = broadcast(0);
     for (size_t g = 0; g < groups; g++) {
         vec sums[ROWS][VECTORS];
-        UNROLL for (int row = 0; row < rows; row++) UNROLL for (int v = 0; v < VECTORS; v++)
-            sums[row][v] = broadcast(0);
+        FOR_EACH_SUM sums[row][v] = broadcast(0);
         for (size_t step = 0; step < steps; step++) {
             const eight_codes eight = load_codes(codes);
             UNROLL for (int i = 0; i < 8; i++) {
@@ -43,9 +40,8 @@ TARGET INLINE void multiply_panel(const qk_multiply_arguments *a, size_t panel, 
             codes += 64;
             x += 8 * stride;
         }
-        UNROLL for (int row = 0; row < rows; row++) UNROLL for (int v = 0; v < VECTORS; v++)
-            totals[row][v] =
-                fused_multiply_add(sums[row][v], load_vec(scales + LANES * v), totals[row][v]);
+        FOR_EACH_SUM totals[row][v] =
+            fused_multiply_add(sums[row][v], load_vec(scales + LANES * v), totals[row][v]);
         scales += QK_PANEL_ROWS;
     }
     UNROLL for (int row = 0; row < rows; row++) {
@@ -84,8 +80,7 @@ TARGET INLINE void add_part(const qk_multiply_arguments *a, const float *part, s
     const size_t stride = a->rows, group = a->weight.group;
     for (size_t first = 0; first < count; first += group, scales += QK_PANEL_ROWS) {
         vec sums[BLOCK][VECTORS];
-        UNROLL for (int row = 0; row < rows; row++) UNROLL for (int v = 0; v < VECTORS; v++)
-            sums[row][v] = broadcast(0);
+        FOR_EACH_SUM sums[row][v] = broadcast(0);
         for (size_t step = 0; step < group / 8; step++) {
             UNROLL for (int i = 0; i < 8; i++, part += QK_PANEL_ROWS) {
                 vec weights[VECTORS];
@@ -99,7 +94,7 @@ TARGET INLINE void add_part(const qk_multiply_arguments *a, const float *part, s
             }
             x += 8 * stride;
         }
-        UNROLL for (int row = 0; row < rows; row++) UNROLL for (int v = 0; v < VECTORS; v++) {
+        FOR_EACH_SUM {
             float *total = totals + row * QK_PANEL_ROWS + LANES * v;
             store_vec(total, fused_multiply_add(sums[row][v], load_vec(scales + LANES * v),
                                                 load_vec(total)));

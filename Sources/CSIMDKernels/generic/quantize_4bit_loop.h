@@ -9,6 +9,7 @@
 //                 GROUP only
 // It then has quantize_all.
 
+#include "constant_type.h"
 #include "quantize_4bit_block.h"
 
 TARGET INLINE void quantize_one_block(const char *input, qk_float_type type, size_t count,
@@ -77,20 +78,6 @@ TARGET INLINE void quantize_all(const void *input, qk_float_type type, size_t co
                                 const float *scales, void *codes, float *absmax) {
 #define QUANTIZE(type, rule)                                                                       \
     quantize_blocks(input, type, count, block_size, codebook, rule, scales, codes, absmax)
-    if (codebook->magnitude_rule) {
-        if (type == QK_FLOAT32)
-            QUANTIZE(QK_FLOAT32, 1);
-        else if (type == QK_BFLOAT16)
-            QUANTIZE(QK_BFLOAT16, 1);
-        else
-            QUANTIZE(QK_FLOAT16, 1);
-    } else {
-        if (type == QK_FLOAT32)
-            QUANTIZE(QK_FLOAT32, 0);
-        else if (type == QK_BFLOAT16)
-            QUANTIZE(QK_BFLOAT16, 0);
-        else
-            QUANTIZE(QK_FLOAT16, 0);
-    }
+    FOR_CONSTANT_TYPE_AND_FLAG(type, codebook->magnitude_rule, QUANTIZE)
 #undef QUANTIZE
 }

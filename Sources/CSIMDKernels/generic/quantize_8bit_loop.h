@@ -7,6 +7,7 @@
 //                 multiplication and looks them up
 // It then has quantize_all.
 
+#include "constant_type.h"
 #include "quantize_8bit_block.h"
 
 TARGET INLINE void quantize_blocks(const char *input, qk_float_type type, size_t count,
@@ -40,10 +41,7 @@ TARGET INLINE void quantize_blocks(const char *input, qk_float_type type, size_t
 TARGET INLINE void quantize_all(const void *input, qk_float_type type, size_t count,
                                 size_t block_size, const qk_codebook_8bit *codebook, void *codes,
                                 float *absmax) {
-    if (type == QK_FLOAT32)
-        quantize_blocks(input, QK_FLOAT32, count, block_size, codebook, codes, absmax);
-    else if (type == QK_BFLOAT16)
-        quantize_blocks(input, QK_BFLOAT16, count, block_size, codebook, codes, absmax);
-    else
-        quantize_blocks(input, QK_FLOAT16, count, block_size, codebook, codes, absmax);
+#define QUANTIZE(type) quantize_blocks(input, type, count, block_size, codebook, codes, absmax)
+    FOR_CONSTANT_TYPE(type, QUANTIZE)
+#undef QUANTIZE
 }

@@ -6,6 +6,7 @@
 //                  elements times `power` and the scale `a`
 // It then has search_all.
 
+#include "constant_type.h"
 #include "block_scaling.h"
 #include "qk_scale_search_4bit.h"
 
@@ -66,20 +67,6 @@ TARGET INLINE void search_blocks(const char *input, qk_float_type type, size_t c
 TARGET INLINE void search_all(const void *input, qk_float_type type, size_t count,
                               size_t block_size, const qk_codebook_4bit *codebook, float *scales) {
 #define SEARCH(type, rule) search_blocks(input, type, count, block_size, codebook, rule, scales)
-    if (codebook->magnitude_rule) {
-        if (type == QK_FLOAT32)
-            SEARCH(QK_FLOAT32, 1);
-        else if (type == QK_BFLOAT16)
-            SEARCH(QK_BFLOAT16, 1);
-        else
-            SEARCH(QK_FLOAT16, 1);
-    } else {
-        if (type == QK_FLOAT32)
-            SEARCH(QK_FLOAT32, 0);
-        else if (type == QK_BFLOAT16)
-            SEARCH(QK_BFLOAT16, 0);
-        else
-            SEARCH(QK_FLOAT16, 0);
-    }
+    FOR_CONSTANT_TYPE_AND_FLAG(type, codebook->magnitude_rule, SEARCH)
 #undef SEARCH
 }

@@ -12,6 +12,7 @@ enum {
     QK_FEATURE_AVX512VNNI = 1 << 3,
     QK_FEATURE_AVX512BF16 = 1 << 4,
     QK_FEATURE_NEON = 1 << 5,
+    QK_FEATURE_NEON_DOTPROD = 1 << 6, // never without NEON
 };
 
 /// Returns the features of the host, as asked of the processor each time.

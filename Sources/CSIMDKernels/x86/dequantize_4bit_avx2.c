@@ -1,19 +1,17 @@
 #pragma STDC FP_CONTRACT OFF
 
-#include "../generic/float_convert.h"
 #include "avx2.h"
-#include "qk_dequantize_4bit.h"
 
 #if defined(__x86_64__)
 
 // Elements that are decoded together: 16 bytes of codes.
-enum { GROUP = 32 };
+enum { GROUP = 32, ALIGNMENT = 32 };
 
 // Once a block, the 16 possible results are computed and split into planes: byte p of result c is
 // byte c of plane p, in both halves. A byte shuffle looks up one plane for 32 codes.
 typedef struct {
     __m256i plane[4];
-} planes;
+} code_table;
 
 /// Returns the values times `a` as float32 bits, NaNs canonical.
 AVX2 INLINE __m256i scaled(const float *values, __m256 a) {
@@ -23,10 +21,10 @@ AVX2 INLINE __m256i scaled(const float *values, __m256 a) {
         _mm256_blendv_ps(product, nan, _mm256_cmp_ps(product, product, _CMP_UNORD_Q)));
 }
 
-AVX2 INLINE planes make_planes(const float *values, float a, qk_float_type type) {
+AVX2 INLINE code_table make_table(const float *values, float a, qk_float_type type) {
     __m256i low = scaled(values, _mm256_set1_ps(a));      // 0-3, 4-7
     __m256i high = scaled(values + 8, _mm256_set1_ps(a)); // 8-11, 12-15
-    planes result = {0};
+    code_table result = {0};
     if (type == QK_FLOAT32) {
         __m256i gather = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, //
                                           0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -62,7 +60,7 @@ AVX2 INLINE planes make_planes(const float *values, float a, qk_float_type type)
 }
 
 /// Decodes 16 bytes of codes to 32 elements.
-AVX2 INLINE void decode_group(const uint8_t *codes, const planes *tables, qk_float_type type,
+AVX2 INLINE void decode_group(const uint8_t *codes, const code_table *table, qk_float_type type,
                               char *out, int streaming) {
     __m128i order = type == QK_FLOAT32
                         ? _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15)
@@ -71,12 +69,12 @@ AVX2 INLINE void decode_group(const uint8_t *codes, const planes *tables, qk_flo
     // One byte b a word; (b + (b << 12)) >> 4 is its high nibble, then its low one.
     __m256i index = _mm256_mullo_epi16(_mm256_cvtepu8_epi16(bytes), _mm256_set1_epi16(0x1001));
     index = _mm256_srli_epi16(index, 4);
-    __m256i byte0 = _mm256_shuffle_epi8(tables->plane[0], index);
-    __m256i byte1 = _mm256_shuffle_epi8(tables->plane[1], index);
+    __m256i byte0 = _mm256_shuffle_epi8(table->plane[0], index);
+    __m256i byte1 = _mm256_shuffle_epi8(table->plane[1], index);
     if (type == QK_FLOAT32) {
         // The halves of index: codes [0-3, 8-11, 16-19, 24-27] and [4-7, 12-15, 20-23, 28-31].
-        __m256i byte2 = _mm256_shuffle_epi8(tables->plane[2], index);
-        __m256i byte3 = _mm256_shuffle_epi8(tables->plane[3], index);
+        __m256i byte2 = _mm256_shuffle_epi8(table->plane[2], index);
+        __m256i byte3 = _mm256_shuffle_epi8(table->plane[3], index);
         __m256i front01 = _mm256_unpacklo_epi8(byte0, byte1); // 0-3, 8-11; 4-7, 12-15
         __m256i back01 = _mm256_unpackhi_epi8(byte0, byte1);  // 16-19, 24-27; 20-23, 28-31
         __m256i front23 = _mm256_unpacklo_epi8(byte2, byte3);
@@ -92,42 +90,13 @@ AVX2 INLINE void decode_group(const uint8_t *codes, const planes *tables, qk_flo
     }
 }
 
-AVX2 INLINE void dequantize(const uint8_t *codes, const float *absmax, size_t count,
-                            size_t block_size, const float *values, char *out, qk_float_type type,
-                            int streaming) {
-    size_t size = type == QK_FLOAT32 ? 4 : 2;
-    for (size_t block = 0, start = 0; start < count; block++, start += block_size) {
-        size_t end = count - start < block_size ? count : start + block_size;
-        planes tables = make_planes(values, absmax[block], type);
-        size_t i = start;
-        for (; i + GROUP <= end; i += GROUP)
-            decode_group(codes + i / 2, &tables, type, out + i * size, streaming);
-        if (i < end) {
-            uint8_t packed[GROUP / 2] = {0};
-            char decoded[GROUP * 4];
-            memcpy(packed, codes + i / 2, (end - i + 1) / 2);
-            decode_group(packed, &tables, type, decoded, 0);
-            memcpy(out + i * size, decoded, (end - i) * size);
-        }
-    }
-}
+#define TARGET AVX2
+#include "../generic/dequantize_4bit_loop.h"
 
 AVX2 void qk_dequantize_4bit_avx2(const void *codes, const float *absmax, size_t count,
                                   size_t block_size, const float *values, void *out,
                                   qk_float_type type, int streaming) {
-    // Streaming stores need aligned addresses, in every block.
-    if ((uintptr_t)out % 32 != 0 || block_size % GROUP != 0)
-        streaming = 0;
-#define CALL(type, streaming)                                                                      \
-    dequantize(codes, absmax, count, block_size, values, out, type, streaming)
-    if (type == QK_FLOAT32)
-        streaming ? CALL(QK_FLOAT32, 1) : CALL(QK_FLOAT32, 0);
-    else if (type == QK_BFLOAT16)
-        streaming ? CALL(QK_BFLOAT16, 1) : CALL(QK_BFLOAT16, 0);
-    else
-        streaming ? CALL(QK_FLOAT16, 1) : CALL(QK_FLOAT16, 0);
-#undef CALL
-    if (streaming)
+    if (dequantize_all(codes, absmax, count, block_size, values, out, type, streaming))
         _mm_sfence();
 }
 

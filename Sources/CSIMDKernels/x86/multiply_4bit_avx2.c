@@ -1,19 +1,11 @@
 #pragma STDC FP_CONTRACT OFF
 
 #include "../generic/multiply_4bit_rounded.h"
-#include "avx2.h"
+#include "vec_avx2.h"
 
 #if defined(__x86_64__)
 
-#define TARGET AVX2_FMA
-
-typedef __m256 vec;
-enum { LANES = 8, VECTORS = 2, ROWS = 3, BLOCK = 6 };
-
-#define load_vec _mm256_loadu_ps
-#define store_vec _mm256_storeu_ps
-#define broadcast(value) _mm256_set1_ps(value)
-#define fused_multiply_add _mm256_fmadd_ps
+enum { VECTORS = 2, ROWS = 3, BLOCK = 6 };
 
 typedef struct {
     __m256 low, high;

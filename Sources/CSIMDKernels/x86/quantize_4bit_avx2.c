@@ -50,9 +50,7 @@ AVX2 INLINE void quantize_group(const char *input, qk_float_type type, size_t co
     _mm_storeu_si128((__m128i *)codes, _mm_shuffle_epi8(bytes, order));
 }
 
-AVX2 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_avx2(input, type, count);
-}
+#define find_absmax absmax_avx2
 
 #define TARGET AVX2
 #include "../generic/quantize_4bit_loop.h"

@@ -51,9 +51,7 @@ AVX512 INLINE void quantize_group(const char *input, qk_float_type type, size_t 
         _mm256_mask_storeu_epi8(codes, first32((count + 1) / 2), packed);
 }
 
-AVX512 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_avx512(input, type, count);
-}
+#define find_absmax absmax_avx512
 
 #define TARGET AVX512
 #define QK_PARTIAL_GROUPS

@@ -42,9 +42,7 @@ AVX2 INLINE void quantize_group(const char *input, qk_float_type type, float fac
     _mm256_storeu_si256((__m256i *)codes, _mm256_permutevar8x32_epi32(bytes, order));
 }
 
-AVX2 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_avx2(input, type, count);
-}
+#define find_absmax absmax_avx2
 
 #define TARGET AVX2
 #include "../generic/quantize_8bit_loop.h"

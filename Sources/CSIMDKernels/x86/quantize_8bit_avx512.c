@@ -37,9 +37,7 @@ AVX512 INLINE void quantize_group(const char *input, qk_float_type type, float f
     }
 }
 
-AVX512 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_avx512(input, type, count);
-}
+#define find_absmax absmax_avx512
 
 #define TARGET AVX512
 #include "../generic/quantize_8bit_loop.h"

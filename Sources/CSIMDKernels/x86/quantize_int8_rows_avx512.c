@@ -2,7 +2,6 @@
 
 #include "../generic/int8_row.h"
 #include "avx512.h"
-#include "qk_quantize_int8_rows.h"
 
 #if defined(__x86_64__)
 
@@ -20,28 +19,13 @@ AVX512 INLINE void quantize_row(const char *input, qk_float_type type, size_t co
     }
 }
 
-AVX512 INLINE void quantize(const char *input, qk_float_type type, size_t row_count,
-                            size_t column_count, int8_t *codes, float *scales) {
-    size_t row_size = column_count * qk_float_size(type);
-    for (size_t row = 0; row < row_count; row++) {
-        float absmax = absmax_avx512(input + row * row_size, type, column_count), factor;
-        scales[row] = qk_int8_row_scale(absmax);
-        if (qk_int8_row_factor(scales[row], &factor))
-            quantize_row(input + row * row_size, type, column_count, factor,
-                         codes + row * column_count);
-        else if (column_count > 0)
-            memset(codes + row * column_count, 0, column_count);
-    }
-}
+#define TARGET AVX512
+#define find_absmax absmax_avx512
+#include "../generic/quantize_int8_rows_loop.h"
 
 AVX512 void qk_quantize_int8_rows_avx512(const void *input, qk_float_type type, size_t row_count,
-                                         size_t column_count, void *codes, float *scales) {
-    if (type == QK_FLOAT32)
-        quantize(input, QK_FLOAT32, row_count, column_count, codes, scales);
-    else if (type == QK_BFLOAT16)
-        quantize(input, QK_BFLOAT16, row_count, column_count, codes, scales);
-    else
-        quantize(input, QK_FLOAT16, row_count, column_count, codes, scales);
+                                size_t column_count, void *codes, float *scales) {
+    quantize_all(input, type, row_count, column_count, codes, scales);
 }
 
 #endif

@@ -59,9 +59,7 @@ AVX2 INLINE float block_error(const char *input, qk_float_type type, size_t coun
     return qk_join_error_4bit(lanes);
 }
 
-AVX2 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_avx2(input, type, count);
-}
+#define find_absmax absmax_avx2
 
 #include "../generic/scale_search_4bit_loop.h"
 

@@ -40,9 +40,7 @@ AVX512 INLINE float block_error(const char *input, qk_float_type type, size_t co
     return qk_join_error_4bit(lanes);
 }
 
-AVX512 INLINE float find_absmax(const char *input, qk_float_type type, size_t count) {
-    return absmax_avx512(input, type, count);
-}
+#define find_absmax absmax_avx512
 
 #include "../generic/scale_search_4bit_loop.h"
 
