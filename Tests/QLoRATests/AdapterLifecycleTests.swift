@@ -32,8 +32,12 @@ import Testing
             switch operation {
             case "load":
                 let name = try #require(name)
-                try model.load(Self.folder(name), as: name)
+                let isTrainable = words.last as? String == "trainable"
+                try model.load(Self.folder(name), as: name, isTrainable: isTrainable)
                 if name == first { try model.activate([name]) }
+            case "add":
+                let fields = try #require(words.last as? [String: Any])
+                try model.add(#require(name), Self.config(fields), isTrainable: false)
             case "set":
                 try model.activate([#require(name)])
                 merged = []
@@ -64,6 +68,29 @@ import Testing
             }
         }
 
+        private static func config(_ fields: [String: Any]) throws -> LoRAConfig {
+            var config = LoRAConfig(
+                rank: fields["r"] as? Int ?? 8,
+                targetModules: (fields["target_modules"] as? [String]).map { .list($0) }
+            )
+            if let bias = fields["bias"] as? String {
+                config.bias = try #require(LoRAConfig.BiasMode(rawValue: bias))
+            }
+            return config
+        }
+
+        /// The tensors of each active adapter that training changes.
+        func trainableTensorCounts() throws -> [String: Int] {
+            guard disabledScopes == 0 else { return [:] }
+            let names = model.activeNames.filter { model.trainableNames.contains($0) }
+            return try Dictionary(
+                uniqueKeysWithValues: names.map { name in
+                    let factors = try model.factors(of: name).values
+                    return (name, factors.reduce(0) { $0 + ($1.magnitude == nil ? 2 : 3) })
+                }
+            )
+        }
+
         private static func folder(_ name: String) throws -> AdapterFolder {
             try AdapterFolder(at: GoldenModel.url("lifecycle/\(name)").path)
         }
@@ -84,11 +111,12 @@ import Testing
     /// Steps that we refuse; each leaves all as it was.
     private static let refusals: Set<String> = [
         "activate 8", "activate 9", "activate 11", "merge 5", "delete 6", "saved_modules 6",
+        "add 2", "add 3", "add 4", "add 6",
     ]
 
     @Test(arguments: [
         "activate", "disable", "merge", "merge_several", "merge_then_set", "merge_then_disable",
-        "delete", "saved_modules", "scale", "inference",
+        "delete", "saved_modules", "scale", "inference", "add", "trainable",
     ])
     func everyStepLeavesTheStateThatItShould(script id: String) throws {
         let tensors = try Golden.tensors(at: GoldenModel.url("lifecycle.safetensors"))
@@ -123,6 +151,19 @@ import Testing
                     stage.disabledScopes > 0 || stage.merged == step["merged"] as? [String],
                     "\(place)"
                 )
+            }
+            // In PEFT activating makes an adapter trainable or, for inference, not; here it changes neither.
+            if ["add", "trainable", "activate"].contains(id), deviation == nil,
+                words.last as? String != "inference"
+            {
+                let counts = try #require(step["trainable_tensors"] as? [String: Int])
+                for (name, count) in try stage.trainableTensorCounts() {
+                    #expect(counts[name] == count, "\(place), \(name)")
+                }
+                let loaded = steps.compactMap { $0["op"] as? [Any] }
+                    .filter { $0.last as? String == "trainable" }
+                    .compactMap { $0[1] as? String }
+                #expect(stage.model.trainableNames.isSubset(of: loaded), "\(place)")
             }
             let state = try #require(deviation ?? step["logits"] as? String, "\(place)")
             let expected = try #require(tensors[state]).floats

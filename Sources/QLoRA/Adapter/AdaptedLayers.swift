@@ -82,30 +82,12 @@ public struct AdaptedLayers: Sendable {
     ) throws(CheckpointError) {
         try AdapterNames.checkNew(name, among: adapterNames)
         try Self.checkCanLive(config)
-        guard !initializer.changesBase else {
-            throw CheckpointError(
-                .adapterUnsupported,
-                "the initialisation changes the base, which other adapters share",
-                key: "init_lora_weights",
-                hint: "initialise the layers, and save and convert the adapter to a plain one"
-            )
-        }
-        let selection = try ModuleSelection(config, in: tree)
-        var own: [String: LoRAAdapter] = [:]
-        for (index, target) in selection.targets.enumerated() {
-            guard let base = original(target.module.name)?.base else { continue }
-            var adapter = try initializer.initialized(
-                for: base,
-                rank: target.rank,
-                scaling: target.scaling,
-                seed: seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15,
-                isDoRA: config.usesDoRA,
-                workspace: &workspace
-            ).adapter
-            adapter.dropout = config.dropout
-            if config.hasLoRABias { adapter.bias = [Float](repeating: 0, count: base.outputCount) }
-            own[target.module.name] = adapter
-        }
+        let own = try initializer.adapters(
+            for: ModuleSelection(config, in: tree).targets,
+            config,
+            seed: seed,
+            workspace: &workspace
+        ) { original($0)?.base }
         register(name, config, own, isTrainable: isTrainable)
     }
 

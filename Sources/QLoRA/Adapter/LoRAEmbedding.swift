@@ -20,7 +20,7 @@ public struct LoRAEmbedding: Sendable {
     /// The names of those that apply, in their order.
     public private(set) var activeNames: [String] = []
     /// The table from rows to dimensions, as norms want it.
-    private let columns: Linear
+    let columns: Linear
 
     /// Wraps a layer, without adapters as yet.
     public init(_ base: Embedding) {

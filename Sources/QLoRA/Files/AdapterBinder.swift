@@ -149,48 +149,10 @@ struct AdapterBinder {
         for (index, (module, _)) in tokens.enumerated() {
             places[module.name + ".token_adapter.trainable_tokens_delta"] = .tokens(index)
         }
-        announceReplacements()
+        for replaced in selection.replacedTensors(folder.config, tree) {
+            places[replaced.key] = .replacement(replaced.tensor)
+        }
         announceCarriedWeights()
-    }
-
-    private mutating func announceReplacements() {
-        for module in savedModules {
-            if !module.shape.isEmpty {
-                places[module.name + ".weight"] = .replacement(module.name + ".weight")
-            }
-            if module.biasCount != nil {
-                places[module.name + ".bias"] = .replacement(module.name + ".bias")
-            }
-        }
-        let adapted = Set(targets.map(\.module.name))
-        for module in tree.modules where module.biasCount != nil {
-            let isAdapted = adapted.contains(module.name)
-            switch folder.config.bias {
-            case .none: continue
-            case .adapted where !isAdapted: continue
-            case .adapted, .all:
-                let part = isAdapted ? ".base_layer.bias" : ".bias"
-                places[module.name + part] = .replacement(module.name + ".bias")
-            }
-        }
-    }
-
-    /// The modules that are stored whole.
-    ///
-    /// PEFT takes every name that ends with an entry, also inside of
-    /// a word: `norm` is `input_layernorm` as well.
-    private var savedModules: [ModuleTree.Module] {
-        let entries = folder.config.modulesToSave
-        var modules = selection.savedModules
-        modules += tree.modules.filter { module in
-            !modules.contains(module) && entries.contains { module.name.hasSuffix($0) }
-        }
-        let isTied = folder.config.ensuresWeightTying && tree.tiesHead
-        let ends = [tree.inputEmbedding, tree.outputHead].compactMap { $0 }
-        if isTied, modules.contains(where: { ends.contains($0.name) }) {
-            modules += ends.compactMap { tree[$0] }.filter { !modules.contains($0) }
-        }
-        return modules
     }
 
     /// PEFT stores embeddings of the base beside an adapter that touches them, or changed their size.

@@ -138,7 +138,7 @@ public struct AdapterContents: Sendable {
 
 extension [Float] {
     /// The numbers rounded to a type, little-endian.
-    fileprivate func bytes(as dtype: FloatDType, of name: Name) throws(CheckpointError) -> [UInt8] {
+    func bytes(as dtype: FloatDType, of name: Name) throws(CheckpointError) -> [UInt8] {
         guard dtype != .float32 else { return littleEndianBytes }
         let matrix = Matrix(rowCount: 1, columnCount: count, elements: self)
         let source = RoundedFloats(MatrixFloats(matrix, name: name), to: dtype)

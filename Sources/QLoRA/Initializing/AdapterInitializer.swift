@@ -79,6 +79,50 @@ extension AdapterInitializer {
     }
 }
 
+extension AdapterInitializer {
+    /// Makes the factors of linear layers that an adapter selects.
+    /// - Parameters:
+    ///   - targets: the layers; others than linear ones are left out.
+    ///   - config: of the adapter.
+    ///   - seed: for what is random; each layer has another one of it.
+    ///   - workspace: scratch memory.
+    ///   - base: gives the layer of a name.
+    /// - Returns: the factors by the names of their modules.
+    /// - Throws: `adapter.unsupported` if the method changes the base; what `factors` throws.
+    func adapters(
+        for targets: [ModuleSelection.Target],
+        _ config: LoRAConfig,
+        seed: UInt64,
+        workspace: inout LayerWorkspace,
+        base: (String) -> Linear?
+    ) throws(CheckpointError) -> [String: LoRAAdapter] {
+        guard !changesBase else {
+            throw CheckpointError(
+                .adapterUnsupported,
+                "the initialisation changes the base, which other adapters share",
+                key: "init_lora_weights",
+                hint: "initialise the layers, and save and convert the adapter to a plain one"
+            )
+        }
+        var result: [String: LoRAAdapter] = [:]
+        for (index, target) in targets.enumerated() where target.module.kind == .linear {
+            guard let base = base(target.module.name) else { continue }
+            var adapter = try initialized(
+                for: base,
+                rank: target.rank,
+                scaling: target.scaling,
+                seed: seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15,
+                isDoRA: config.usesDoRA,
+                workspace: &workspace
+            ).adapter
+            adapter.dropout = config.dropout
+            if config.hasLoRABias { adapter.bias = [Float](repeating: 0, count: base.outputCount) }
+            result[target.module.name] = adapter
+        }
+        return result
+    }
+}
+
 extension SplitMix64 {
     /// A matrix of numbers from `-bound` to `bound`.
     mutating func uniform(_ rows: Int, _ columns: Int, bound: Float) -> Matrix {

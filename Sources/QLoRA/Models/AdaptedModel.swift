@@ -14,6 +14,8 @@ public struct AdaptedModel: Sendable {
     public private(set) var adapterNames: [String] = []
     /// The names of those that apply, in their order.
     public private(set) var activeNames: [String] = []
+    /// The names of those that training changes: a property of the adapter, whatever is active.
+    public private(set) var trainableNames: Set<String> = []
     private var adapters: [String: ModelAdapter] = [:]
 
     /// Takes a model, without adapters as yet.
@@ -24,18 +26,59 @@ public struct AdaptedModel: Sendable {
     ///   - folder: the adapter as PEFT saves one.
     ///   - name: what it is called here.
     ///   - weight: a factor of what it changes; only of plain factors if it is not 1.
+    ///   - isTrainable: whether training changes it.
     /// - Throws: `adapter.name`; what `AdapterFolder.bound(to:)` throws; `adapter.wrongBase` if it says that
     ///   it belongs to other layers; `adapter.unsupported` for a weight where the adapter replaces tensors;
     ///   `num.nonFinite`.
     public mutating func load(
         _ folder: AdapterFolder,
         as name: String,
-        weight: Double = 1
+        weight: Double = 1,
+        isTrainable: Bool = false
     ) throws(CheckpointError) {
         try AdapterNames.checkNew(name, among: adapterNames)
         let adapter = try ModelAdapter(folder, for: base, weight: weight)
+        register(name, adapter, isTrainable: isTrainable)
+    }
+
+    /// Adds a new adapter, which does not become active by that: what training begins with.
+    ///
+    /// Modules that are stored whole, biases and rows of tokens begin as copies of the base's.
+    /// - Parameters:
+    ///   - name: what it is called here.
+    ///   - config: what it selects, and its ranks and scalings.
+    ///   - initializer: makes the factors; one that changes the base is refused.
+    ///   - seed: for what is random.
+    ///   - isTrainable: whether training changes it.
+    /// - Throws: `adapter.name`; what `ModuleSelection` throws; `adapter.range` for layers that the model has
+    ///   not; `adapter.contradiction` for a second adapter with biases of the base; `adapter.unsupported`;
+    ///   what the initializer throws.
+    public mutating func add(
+        _ name: String,
+        _ config: LoRAConfig,
+        initializer: any AdapterInitializer = RandomInitializer(),
+        seed: UInt64 = 0,
+        isTrainable: Bool = true
+    ) throws(CheckpointError) {
+        try AdapterNames.checkNew(name, among: adapterNames)
+        if config.bias != .none,
+            let other = adapterNames.first(where: { adapters[$0]?.hasBiases == true })
+        {
+            throw CheckpointError(
+                .adapterContradiction,
+                "only one adapter has biases of the base, and \(other) does",
+                key: "bias",
+                found: config.bias.rawValue
+            )
+        }
+        let adapter = try NewAdapter(config, for: base).made(by: initializer, seed: seed)
+        register(name, adapter, isTrainable: isTrainable)
+    }
+
+    private mutating func register(_ name: String, _ adapter: ModelAdapter, isTrainable: Bool) {
         adapters[name] = adapter
         adapterNames.append(name)
+        if isTrainable { trainableNames.insert(name) }
     }
 
     /// Adds an adapter that was made in memory, which does not become active by that.
@@ -58,8 +101,44 @@ public struct AdaptedModel: Sendable {
         if let module = unknown.min() {
             throw CheckpointError(.adapterNoTarget, "the model has no such layer", key: module)
         }
-        adapters[name] = ModelAdapter(factors)
-        adapterNames.append(name)
+        register(name, ModelAdapter(factors), isTrainable: false)
+    }
+
+    /// The factors of an adapter by the names of their modules; of an embedding `A` is `[r, V]` and `B`
+    /// `[D, r]`.
+    /// - Throws: `adapter.name`.
+    public func factors(of name: String) throws(CheckpointError) -> [String: LoRAAdapter] {
+        try AdapterNames.requireKnown([name], among: adapterNames)
+        return adapters[name]?.factors ?? [:]
+    }
+
+    /// Changes the factors of an adapter in a module, such as by an optimizer's step.
+    /// - Throws: `adapter.name`; `adapter.noTarget` if it has none there.
+    public mutating func update(
+        _ name: String,
+        in module: String,
+        _ body: (inout LoRAAdapter) -> Void
+    ) throws(CheckpointError) {
+        try AdapterNames.requireKnown([name], among: adapterNames)
+        guard var factors = adapters[name]?.factors[module] else {
+            throw CheckpointError(.adapterNoTarget, "\(name) has no factors there", key: module)
+        }
+        body(&factors)
+        adapters[name]?.factors[module] = factors
+    }
+
+    /// Returns an adapter to be written.
+    /// - Throws: `adapter.name`; `adapter.unsupported` for factors that were added without a configuration.
+    public func contents(of name: String) throws(CheckpointError) -> AdapterContents {
+        try AdapterNames.requireKnown([name], among: adapterNames)
+        guard let contents = try adapters[name]?.contents(for: base) else {
+            throw CheckpointError(
+                .adapterUnsupported,
+                "\(name) was added without a configuration",
+                hint: "make its contents with the configuration that belongs to its factors"
+            )
+        }
+        return contents
     }
 
     /// Forgets an adapter.
@@ -69,6 +148,7 @@ public struct AdaptedModel: Sendable {
         adapters[name] = nil
         adapterNames.removeAll { $0 == name }
         activeNames.removeAll { $0 == name }
+        trainableNames.remove(name)
     }
 
     /// Makes adapters active, in this order, and no others.

@@ -4,9 +4,10 @@ internal import Tensors
 
 /// Everything that an adapter's file has for a model, read.
 struct ModelAdapter: Sendable {
-    let config: LoRAConfig
+    /// Nil for factors that were brought along without one.
+    let config: LoRAConfig?
     /// Factors by the names of their modules; of an embedding, too.
-    let factors: [String: LoRAAdapter]
+    var factors: [String: LoRAAdapter]
     /// Tensors in place of the base's, by their names there.
     let replacements: [String: Matrix]
     /// Rows in place of those of embeddings and heads, by the names of their modules.
@@ -54,20 +55,43 @@ struct ModelAdapter: Sendable {
         for rows in bound.tokenRows {
             tokenRows[rows.module] = TokenRows(tokens: rows.rows, rows: try rows.matrix())
         }
-        // Rows of an embedding are those of the head that is tied to it, unless the file tells them apart.
-        if tree.tiesHead, let embedding = tree.inputEmbedding, let head = tree.outputHead,
-            tokenRows[head] == nil
-        {
-            tokenRows[head] = tokenRows[embedding]
-        }
         self.factors = factors
         self.replacements = replacements
-        self.tokenRows = tokenRows
+        self.tokenRows = Self.withTiedRows(tokenRows, tree)
+    }
+
+    /// Rows of an embedding are those of the head that is tied to it, unless the adapter tells them apart.
+    private static func withTiedRows(
+        _ rows: [String: TokenRows],
+        _ tree: ModuleTree
+    ) -> [String: TokenRows] {
+        guard tree.tiesHead, let embedding = tree.inputEmbedding, let head = tree.outputHead,
+            rows[head] == nil
+        else { return rows }
+        var rows = rows
+        rows[head] = rows[embedding]
+        return rows
+    }
+
+    /// Puts together what a new adapter begins with.
+    init(
+        _ config: LoRAConfig,
+        factors: [String: LoRAAdapter],
+        replacements: [String: Matrix],
+        tokenRows: [String: TokenRows],
+        layerOrder: [Int]?,
+        in tree: ModuleTree
+    ) {
+        self.config = config
+        self.factors = factors
+        self.replacements = replacements
+        self.tokenRows = Self.withTiedRows(tokenRows, tree)
+        self.layerOrder = layerOrder
     }
 
     /// Takes plain factors by the names of their modules.
     init(_ factors: [String: LoRAAdapter]) {
-        config = LoRAConfig()
+        config = nil
         self.factors = factors
         replacements = [:]
         tokenRows = [:]

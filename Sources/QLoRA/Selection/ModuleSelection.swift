@@ -36,7 +36,8 @@ public struct ModuleSelection: Sendable {
 
     /// Selects.
     /// - Throws: `adapter.noTarget` if nothing is selected or a saved module is not there;
-    ///   `adapter.unsupported` if a selected module takes no adapter; `adapter.pattern`;
+    ///   `adapter.unsupported` if a selected module takes no adapter; `adapter.pattern`; `adapter.range` for
+    ///   a rank below 1;
     ///   `adapter.contradiction` if a module is to be adapted in two ways.
     public init(_ config: LoRAConfig, in tree: ModuleTree) throws(CheckpointError) {
         let wanted = try Self.resolved(config, tree)
@@ -56,6 +57,14 @@ public struct ModuleSelection: Sendable {
                 if let rank { usedRanks.insert(rank.index) }
                 if let alpha { usedAlphas.insert(alpha.index) }
                 let (r, a) = (rank?.value ?? config.rank, alpha?.value ?? config.alpha)
+                guard r > 0 else {
+                    throw CheckpointError(
+                        .adapterRange,
+                        "a rank is at least 1",
+                        key: rank == nil ? "r" : "rank_pattern",
+                        found: "\(r)"
+                    )
+                }
                 targets.append(
                     Target(
                         module: module,
