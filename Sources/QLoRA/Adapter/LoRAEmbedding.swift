@@ -69,15 +69,12 @@ public struct LoRAEmbedding: Sendable {
         var sums: [Matrix] = []
         var allFactors: [[Float]?] = []
         for adapter in activeNames.compactMap({ adapters[$0] }) {
-            for (place, token) in tokens.enumerated() {
-                for dimension in 0..<base.width {
-                    var sum: Float = 0
-                    for row in 0..<adapter.rank {
-                        sum += adapter.b[dimension, row] * adapter.a[row, token]
-                    }
-                    y[place, dimension] += Float(adapter.scaling) * sum
-                }
-            }
+            BLAS.addProduct(
+                adapter.columns(of: tokens),
+                adapter.b.transposed(),
+                to: &y,
+                scale: Float(adapter.scaling)
+            )
             sums.append(y)
             guard let magnitude = adapter.magnitude else {
                 allFactors.append(nil)
@@ -136,18 +133,24 @@ public struct LoRAEmbedding: Sendable {
                 }
             }
             let scaling = Float(adapter.scaling)
-            for (place, token) in pass.tokens.enumerated() {
-                for row in 0..<adapter.rank {
-                    var sum: Float = 0
-                    for dimension in 0..<base.width {
-                        let gradient = scaling * flow[place, dimension]
-                        sum += gradient * adapter.b[dimension, row]
-                        gradients.b[dimension, row] += gradient * adapter.a[row, token]
-                    }
-                    if token != base.paddingIndex { gradients.a[row, token] += sum }
-                }
+            let columns = adapter.columns(of: pass.tokens)
+            gradients.b = BLAS.product(flow.transposed(), columns, scale: scaling)
+            let inner = BLAS.product(flow, adapter.b, scale: scaling)
+            for (place, token) in pass.tokens.enumerated() where token != base.paddingIndex {
+                for row in 0..<adapter.rank { gradients.a[row, token] += inner[place, row] }
             }
             result[name] = gradients
+        }
+        return result
+    }
+}
+
+extension LoRAAdapter {
+    /// The columns of `A` for some tokens, `[count, r]`.
+    fileprivate func columns(of tokens: [Int]) -> Matrix {
+        var result = Matrix(rowCount: tokens.count, columnCount: rank)
+        for (place, token) in tokens.enumerated() {
+            for row in 0..<rank { result[place, row] = a[row, token] }
         }
         return result
     }

@@ -6,8 +6,9 @@ extension ModelAdapter {
     /// Whether it has biases of the base.
     var hasBiases: Bool { config.map { $0.bias != .none } ?? false }
 
-    /// The adapter as PEFT saves it; nil without a configuration.
+    /// The adapter as PEFT saves it.
     /// - Parameter model: what it belongs to.
+    /// - Returns: nil without a configuration.
     /// - Throws: what `ModuleSelection` throws; `num.overflow`.
     func contents(for model: LanguageModel) throws(CheckpointError) -> AdapterContents? {
         guard var config else { return nil }

@@ -45,6 +45,7 @@ struct NewAdapter {
     /// - Parameters:
     ///   - initializer: makes the factors of linear layers; those of an embedding are random.
     ///   - seed: for what is random.
+    /// - Returns: an adapter that changes nothing as yet, unless its initialisation does.
     /// - Throws: `adapter.unsupported` for an initialisation that changes the base, or that an embedding
     ///   cannot have; what the initializer throws; `limit.memory`.
     func made(
