@@ -31,11 +31,8 @@ struct AdapterCombine: ToolCommand {
     @OptionGroup(title: "How to combine")
     var combining: CombiningOptions
 
-    @Flag(
-        name: .long,
-        help: "Replace an earlier result; what was changed since is never replaced."
-    )
-    var force = false
+    @OptionGroup
+    var output: ReplacementOptions
 
     @OptionGroup(title: "Shared options")
     var threads: ThreadOptions
@@ -58,10 +55,10 @@ struct AdapterCombine: ToolCommand {
         let combination = try AdapterCombination(parts, combining.options)
         for warning in combination.warnings { console.warn(warning.description) }
         let sources = parts.map(\.adapter.resolvedPath)
-        try OutputFolder.check(destination, sources: sources, overwrite: force)
+        try OutputFolder.check(destination, sources: sources, overwrite: output.force)
         var run = RunOptions()
         run.threadCount = threads.threads
-        run.overwrites = force
+        run.overwrites = output.force
         run.toolVersion = Version.text
         try combination.combined(options: run)
             .write(to: destination, sources: sources, options: run)

@@ -28,11 +28,8 @@ struct AdapterConvert: ToolCommand {
     @OptionGroup(title: "What to make of it")
     var target: AdapterTarget
 
-    @Flag(
-        name: .long,
-        help: "Replace an earlier result; what was changed since is never replaced."
-    )
-    var force = false
+    @OptionGroup
+    var output: ReplacementOptions
 
     @OptionGroup(title: "Shared options")
     var memory: MemoryOptions
@@ -41,9 +38,9 @@ struct AdapterConvert: ToolCommand {
     var shared: SharedOptions
 
     func perform(on console: Console) throws -> CommandResult {
-        try OutputFolder.check(dst, sources: [src], overwrite: force)
+        try OutputFolder.check(dst, sources: [src], overwrite: output.force)
         var run = RunOptions()
-        run.overwrites = force
+        run.overwrites = output.force
         run.toolVersion = Version.text
         let sentence: String
         if target.from == .mlx {
@@ -84,7 +81,7 @@ struct AdapterConvert: ToolCommand {
         }
         let plain = try BaseChangeConversion.plain(trained, from: start)
         let sources = [src] + [target.initial, target.base].compactMap { $0 }
-        try OutputFolder.check(dst, sources: sources, overwrite: force)
+        try OutputFolder.check(dst, sources: sources, overwrite: output.force)
         try plain.write(to: dst, sources: sources, options: run)
         return "\(dst): a plain adapter of rank \(plain.config.rank) for the original base."
     }

@@ -29,6 +29,15 @@ struct SharedOptions: ParsableArguments {
     }
 }
 
+/// The option of the subcommands whose result appears whole or not at all.
+struct ReplacementOptions: ParsableArguments {
+    @Flag(
+        name: .long,
+        help: "Replace an earlier result; what was changed since is never replaced."
+    )
+    var force = false
+}
+
 /// The options of the subcommands that write a checkpoint.
 struct OutputOptions: ParsableArguments {
     @Flag(name: .long, help: "Check everything and show the plan, but write nothing.")
