@@ -16,6 +16,10 @@ enum {
     PANELS_AT_ONCE = QK_TRANSPOSED_SCRATCH_BYTES / (QK_COLUMN_TILE * 4 * QK_PANEL_ROWS),
 };
 
+/// Asks for what the next tile of gradients has where this one is read: tiles lie apart, and processors would
+/// begin each anew.
+#define PREFETCH_NEXT_TILE(a, dy) __builtin_prefetch((const char *)(dy) + (a)->tile_stride, 0, 2)
+
 /// Rounds the elements of a decoded panel to bfloat16.
 static inline __attribute__((always_inline)) void round_panel(float *elements) {
     for (size_t i = 0; i < QK_PANEL_ROWS * QK_COLUMN_TILE; i++)
@@ -52,6 +56,7 @@ static inline __attribute__((always_inline)) void round_panel(float *elements) {
                           first * (size_t)rows;                                                    \
         const lanes16 *weights = (const lanes16 *)a->scratch + vector;                             \
         for (size_t n = first; n < end; n++, weights += VECTORS, dy += rows) {                     \
+            PREFETCH_NEXT_TILE(a, dy);                                                             \
             _Pragma("clang loop unroll(full)") for (int r = 0; r < rows; r++) {                    \
                 float factor = dy[r];                                                              \
                 lanes16 factors = {factor, factor, factor, factor, factor, factor, factor, factor, \

@@ -33,6 +33,8 @@ static inline panel_part part_of_panel(const qk_packed_weight *w, size_t first_c
         }
         part.codes[eight] = codes + column * 8;
         part.scales[eight] = scales;
+        __builtin_prefetch(part.codes[eight] + QK_PANELS_AHEAD * w->k * 8);
+        __builtin_prefetch(scales + QK_PANELS_AHEAD * (w->k / w->group) * QK_PANEL_ROWS);
         in_group += 8;
     }
     return part;

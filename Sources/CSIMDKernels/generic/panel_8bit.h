@@ -20,6 +20,9 @@ static inline panel_part_8bit part_of_panel_8bit(const qk_packed_weight *w, size
         if (column >= w->k)
             column = w->k - 8;
         part.eights[eight] = codes + column * QK_PANEL_ROWS;
+        const uint8_t *ahead = part.eights[eight] + QK_PANELS_AHEAD * w->k * QK_PANEL_ROWS;
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + 64);
     }
     return part;
 }

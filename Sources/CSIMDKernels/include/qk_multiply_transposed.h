@@ -5,6 +5,9 @@
 
 /// Columns of the weight that are decoded together.
 enum { QK_COLUMN_TILE = 64 };
+/// So many panels ahead of the one that is decoded, the same part of another is asked for: parts lie apart,
+/// and processors do not foresee them.
+enum { QK_PANELS_AHEAD = 4 };
 /// The most rows of gradients that pass over the decoded weight together.
 enum { QK_GRADIENT_ROWS = 6 };
 /// Bytes of scratch memory for one call, at an address that is a multiple of 64.

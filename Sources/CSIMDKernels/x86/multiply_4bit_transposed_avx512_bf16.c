@@ -71,6 +71,7 @@ AVX512 INLINE void multiply_tile(const qk_multiply_transposed_arguments *a, size
                          : _mm512_setzero_ps();
     }
     for (size_t pair = first; pair < end; pair++) {
+        PREFETCH_NEXT_TILE(a, dy);
         __m512bh elements[VECTORS];
         UNROLL for (int v = 0; v < VECTORS; v++) elements[v] =
             (__m512bh)_mm512_load_si512(weights + v * LANES);
