@@ -41,6 +41,16 @@ import Testing
         Case("whole modules") { $0.modulesToSave = ["lm_head", "norm"] },
         Case("rows of tokens") { $0.trainableTokens = .inputEmbedding([3, 1]) },
         Case("stacked layers") { $0.layerReplication = [0..<2, 1..<2] },
+        Case("tied embedding", base: "models/llama_biases_tied", targets: ["embed_tokens"]) {
+            $0.ensuresWeightTying = true
+        },
+        Case("tied modules", base: "models/llama_biases_tied") {
+            $0.modulesToSave = ["embed_tokens"]
+            $0.ensuresWeightTying = true
+        },
+        Case("rows of a tied table", base: "models/llama_biases_tied") {
+            $0.trainableTokens = .inputEmbedding([2, 7])
+        },
         Case("biases", base: "models/qwen2") { $0.bias = .all },
         Case("biases of adapted modules", base: "models/qwen2") { $0.bias = .adapted },
     ]

@@ -246,7 +246,10 @@ public struct AdaptedLayers: Sendable {
         guard let prepared = base as? PreparedWeight else {
             return DenseWeight(weight, as: base.dtype)
         }
-        return try PreparedWeight(try weight.quantized(using: prepared.config))
+        return try PreparedWeight(
+            try weight.quantized(using: prepared.config),
+            outlierThreshold: prepared.outlierThreshold ?? 0
+        )
     }
 
     // MARK: Saving
