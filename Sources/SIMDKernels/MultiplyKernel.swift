@@ -186,13 +186,16 @@ struct PackedProduct: @unchecked Sendable {
 
     var rows: PackedRows { x.rows }
 
-    /// Codes of so many panels stay in the second-level cache while all rows pass over them.
-    private static let panelsInCache = 32
+    /// So many bytes of 4-bit codes stay in the second-level cache while all rows pass over them.
+    private static let cachedByteCount = 1 << 19
     /// Rows are cut into so many parts, where there are enough: a thread that is held up leaves some of its
     /// pieces to others.
     private static let rowPartCount = 4
     /// So many bytes of 4-bit codes are worth to begin a stream.
     private static let stretchByteCount = 1 << 18
+
+    /// The panels whose codes stay in the cache.
+    private var panelsInCache: Int { max(4, unsafe Self.cachedByteCount / (weight.k * 8)) }
 
     /// Cuts the product for some threads; its columns are panels, and its rows tiles.
     func cuts(for workers: WorkerPool) -> ProductCuts {
@@ -206,7 +209,8 @@ struct PackedProduct: @unchecked Sendable {
         let stretches = unsafe panelCount * weight.k * 8 / Self.stretchByteCount
         let needed =
             tileCount == 1
-            ? min(max(stretches, threads), 4 * threads) : (panelCount - 1) / Self.panelsInCache + 1
+            ? min(max(stretches, threads), 4 * threads)
+            : (panelCount - 1) / panelsInCache + 1
         let pieces = (needed + threads - 1) / threads * threads
         let stride = (panelCount + pieces - 1) / pieces
         return ProductCuts(
