@@ -135,12 +135,8 @@ TARGET INLINE void multiply_panels(const qk_multiply_arguments *a) {
             multiply_decoded(a, panel);
             continue;
         }
-        size_t row = 0;
-        for (; row + ROWS <= a->rows; row += ROWS)
-            multiply_panel(a, panel, row, ROWS);
-        if (ROWS > 2 && row + 2 == a->rows)
-            multiply_panel(a, panel, row, 2);
-        else if (row + 1 == a->rows)
-            multiply_panel(a, panel, row, 1);
+#define MULTIPLY(row, rows) multiply_panel(a, panel, row, rows)
+        FOR_EACH_ROW_BLOCK(a->rows, MULTIPLY);
+#undef MULTIPLY
     }
 }

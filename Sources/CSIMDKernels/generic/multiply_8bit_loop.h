@@ -52,14 +52,8 @@ TARGET INLINE void multiply_panel(const qk_multiply_arguments *a, size_t panel, 
 
 TARGET INLINE void multiply_panels(const qk_multiply_arguments *a) {
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
-        size_t row = 0;
-        for (; row + ROWS <= a->rows; row += ROWS)
-            multiply_panel(a, panel, row, ROWS);
-        if (ROWS > 3 && row + 3 == a->rows)
-            multiply_panel(a, panel, row, 3);
-        else if (row + 2 == a->rows)
-            multiply_panel(a, panel, row, 2);
-        else if (row + 1 == a->rows)
-            multiply_panel(a, panel, row, 1);
+#define MULTIPLY(row, rows) multiply_panel(a, panel, row, rows)
+        FOR_EACH_ROW_BLOCK(a->rows, MULTIPLY);
+#undef MULTIPLY
     }
 }

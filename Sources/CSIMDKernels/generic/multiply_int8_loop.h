@@ -107,15 +107,9 @@ TARGET INLINE void multiply_rows(const qk_multiply_arguments *a, size_t panel, s
 
 TARGET INLINE void multiply_panels(const qk_multiply_arguments *a, int is_4bit) {
     for (size_t panel = a->first_panel; panel < a->end_panel; panel++) {
-        size_t row = 0;
-        for (; row + ROWS <= a->rows; row += ROWS)
-            multiply_rows(a, panel, row, ROWS, is_4bit);
-        if (ROWS > 3 && row + 3 == a->rows)
-            multiply_rows(a, panel, row, 3, is_4bit);
-        else if (ROWS > 2 && row + 2 == a->rows)
-            multiply_rows(a, panel, row, 2, is_4bit);
-        else if (row + 1 == a->rows)
-            multiply_rows(a, panel, row, 1, is_4bit);
+#define MULTIPLY(row, rows) multiply_rows(a, panel, row, rows, is_4bit)
+        FOR_EACH_ROW_BLOCK(a->rows, MULTIPLY);
+#undef MULTIPLY
     }
 }
 

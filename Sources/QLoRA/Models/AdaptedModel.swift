@@ -164,7 +164,7 @@ public struct AdaptedModel: Sendable {
     /// - Throws: `limit.memory`.
     public func model() throws(CheckpointError) -> LanguageModel {
         let active = named(activeNames)
-        var model = try stacked(active.map(\.adapter))
+        var model = stacked(active.map(\.adapter))
         let originals = LayerVariants(model, active)
         try model.mapLinearLayers { (name, _) throws(CheckpointError) in
             try originals.linear(name, activeNames)
@@ -208,7 +208,7 @@ public struct AdaptedModel: Sendable {
         let active = named(activeNames)
         var model = try self.model()
         var workspace = try LayerWorkspace()
-        let variants = LayerVariants(try stacked(active.map(\.adapter)), active)
+        let variants = LayerVariants(stacked(active.map(\.adapter)), active)
         try model.mapLinearLayers { (name, layer) throws(CheckpointError) in
             try variants.merged(name, layer, activeNames, &workspace)
         }
@@ -221,11 +221,8 @@ public struct AdaptedModel: Sendable {
     }
 
     /// The base with the layers in the order of the adapters.
-    private func stacked(_ active: [ModelAdapter]) throws(CheckpointError) -> LanguageModel {
-        guard let order = active.lazy.compactMap(\.layerOrder).first else { return base }
-        var model = base
-        model.layers = order.map { base.layers[$0] }
-        return model
+    private func stacked(_ active: [ModelAdapter]) -> LanguageModel {
+        base.stacked(active.lazy.compactMap(\.layerOrder).first)
     }
 
     private func checkTogether(_ names: [String]) throws(CheckpointError) {

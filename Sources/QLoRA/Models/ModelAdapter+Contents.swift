@@ -12,11 +12,7 @@ extension ModelAdapter {
     /// - Throws: what `ModuleSelection` throws; `num.overflow`.
     func contents(for model: LanguageModel) throws(CheckpointError) -> AdapterContents? {
         guard var config else { return nil }
-        let tree = ModuleTree(
-            model.config,
-            layerOrder: layerOrder,
-            tokenCount: model.embedding.rowCount
-        )
+        let tree = ModuleTree(model, layerOrder: layerOrder)
         let selection = try ModuleSelection(config, in: tree)
         let tokens = try ModuleSelection.tokenRows(config, tree)
         var others: [TensorBytes] = []

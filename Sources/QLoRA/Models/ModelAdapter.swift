@@ -28,11 +28,7 @@ struct ModelAdapter: Sendable {
     ) throws(CheckpointError) {
         config = folder.config
         layerOrder = try folder.config.layerOrder(of: model.layers.count)
-        let tree = ModuleTree(
-            model.config,
-            layerOrder: layerOrder,
-            tokenCount: model.embedding.rowCount
-        )
+        let tree = ModuleTree(model, layerOrder: layerOrder)
         let bound = try folder.bound(to: tree)
         try Self.check(weight, bound)
         var factors: [String: LoRAAdapter] = [:]
@@ -144,5 +140,27 @@ extension BoundAdapter.Replacement {
             columnCount: shape.count > 1 ? shape[1...].reduce(1, *) : shape.first ?? 1,
             elements: try view.finiteFloats()
         )
+    }
+}
+
+extension ModuleTree {
+    /// The modules of a model with its layers in another order, nil for their own; its embedding may have
+    /// grown.
+    init(_ model: LanguageModel, layerOrder: [Int]?) {
+        self.init(
+            model.config,
+            layerOrder: layerOrder,
+            tokenCount: model.embedding.rowCount
+        )
+    }
+}
+
+extension LanguageModel {
+    /// The model with its layers in another order, nil for their own.
+    func stacked(_ order: [Int]?) -> LanguageModel {
+        guard let order else { return self }
+        var model = self
+        model.layers = order.map { layers[$0] }
+        return model
     }
 }

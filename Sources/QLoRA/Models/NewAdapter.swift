@@ -17,18 +17,13 @@ struct NewAdapter {
     init(_ config: LoRAConfig, for base: LanguageModel) throws(CheckpointError) {
         self.config = config
         layerOrder = try config.layerOrder(of: base.layers.count)
-        tree = ModuleTree(
-            base.config,
-            layerOrder: layerOrder,
-            tokenCount: base.embedding.rowCount
-        )
+        tree = ModuleTree(base, layerOrder: layerOrder)
         selection = try ModuleSelection(config, in: tree)
         guard let embedding = base.embedding as? Embedding else {
             preconditionFailure("the base has an adapter on its embedding")
         }
         self.embedding = embedding
-        var model = base
-        if let layerOrder { model.layers = layerOrder.map { base.layers[$0] } }
+        var model = base.stacked(layerOrder)
         var (layers, norms) = ([String: Linear](), [String: RMSNorm]())
         model.mapLinearLayers { name, layer in
             layers[name] = layer as? Linear
