@@ -52,8 +52,8 @@ extension BenchmarkMemory {
 
     /// Calls `body` with activations, a weight, outputs and scratch memory.
     ///
-    /// The weight lies in the output buffer, at a place that follows from the turn; the outputs lie
-    /// where codes are otherwise.
+    /// The weight, its scales behind its codes, lies in the output buffer at a place that follows from the
+    /// turn; the outputs lie where codes are otherwise.
     mutating func withProductBuffers(
         _ panels: PackedPanels,
         rows: Int,
@@ -63,17 +63,24 @@ extension BenchmarkMemory {
             Span<Float>, RawSpan, Span<Float>, inout MutableSpan<Float>, inout AlignedBuffer
         ) -> Void
     ) {
-        let placeCount = max(1, output.byteCount / max(panels.codeByteCount, 1))
-        let start = turn % placeCount * panels.codeByteCount
+        let weightByteCount = panels.codeByteCount + 4 * panels.scaleCount
+        let start = turn % max(1, output.byteCount / weightByteCount) * weightByteCount
         let inputs = isTransposed ? panels.rowCount : panels.columnCount
         let outputs = isTransposed ? panels.columnCount : panels.rowCount
         input.withFloats(rows * inputs) { x in
             output.withBytes { weights in
                 codes.withMutableFloats(rows * outputs) { y in
-                    unsafe scales.withUnsafeBufferPointer { scales in
-                        let scales = unsafe scales.extracting(..<panels.scaleCount).span
-                        let codes = weights.extracting(start..<start + panels.codeByteCount)
-                        body(x, codes, scales, &y, &scratch)
+                    let weight = weights.extracting(start..<start + weightByteCount)
+                    let scales = weight.extracting(last: 4 * panels.scaleCount)
+                    unsafe scales.withUnsafeBytes { scales in
+                        let scales = unsafe Span<Float>(_unsafeBytes: scales)
+                        body(
+                            x,
+                            weight.extracting(first: panels.codeByteCount),
+                            scales,
+                            &y,
+                            &scratch
+                        )
                     }
                 }
             }

@@ -38,8 +38,8 @@ package struct BenchmarkMemory: ~Copyable {
         self.output = output
         self.codes = codes
         self.scratch = scratch
-        scales = [Float](repeating: 0.05, count: max(count / 32, wide * size / 32, wide))
-        // Finite in every element type; pages never written would all be one page of zeros.
+        scales = [Float](repeating: 0.05, count: max(count / 32, wide))
+        // Finite in every element type, small as scales; pages never written would all be one page of zeros.
         self.output.withMutableBytes { bytes in
             unsafe bytes.withUnsafeMutableBytes {
                 _ = unsafe $0.initializeMemory(as: UInt8.self, repeating: 0x3C)

@@ -27,9 +27,11 @@ public struct ModelBenchmark {
         case batchOneAdapter = "batch, 1 adapter"
         case batchFourAdapters = "batch, 4 adapters"
 
-        /// The tasks whose names contain a text; all for nil.
+        /// The task with a name, or those whose names contain it; all for nil.
         public static func matching(_ filter: String?) -> [Task] {
-            allCases.filter { task in filter.map { task.rawValue.contains($0) } ?? true }
+            guard let filter else { return allCases }
+            return Task(rawValue: filter).map { [$0] }
+                ?? allCases.filter { $0.rawValue.contains(filter) }
         }
     }
 

@@ -13,11 +13,15 @@ struct ProductCase: CustomTestStringConvertible {
     var testDescription: String { "\(rows) x \(outputs) x \(inputs), blocks of \(blockSize)" }
 
     /// One row to several tiles; outputs around the 16 of a panel; blocks that are rows' parts, that
-    /// rows are a part of, and that cross the ends of rows.
+    /// rows are a part of, and that cross the ends of rows; few rows with any number of blocks.
     static let cases: [Self] = [
         Self(rows: 1, outputs: 1, inputs: 8, blockSize: 32),
         Self(rows: 1, outputs: 15, inputs: 64, blockSize: 64),
+        Self(rows: 1, outputs: 18, inputs: 320, blockSize: 64),
+        Self(rows: 1, outputs: 33, inputs: 416, blockSize: 32),
+        Self(rows: 1, outputs: 16, inputs: 448, blockSize: 64),
         Self(rows: 2, outputs: 16, inputs: 128, blockSize: 64),
+        Self(rows: 4, outputs: 19, inputs: 320, blockSize: 64),
         Self(rows: 3, outputs: 17, inputs: 96, blockSize: 64),
         Self(rows: 5, outputs: 31, inputs: 192, blockSize: 128),
         Self(rows: 7, outputs: 33, inputs: 40, blockSize: 32),
