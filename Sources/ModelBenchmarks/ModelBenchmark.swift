@@ -27,11 +27,9 @@ public struct ModelBenchmark {
         case batchOneAdapter = "batch, 1 adapter"
         case batchFourAdapters = "batch, 4 adapters"
 
-        /// The task with a name, or those whose names contain it; all for nil.
+        /// The tasks whose names contain a text; all for nil.
         public static func matching(_ filter: String?) -> [Task] {
-            guard let filter else { return allCases }
-            return Task(rawValue: filter).map { [$0] }
-                ?? allCases.filter { $0.rawValue.contains(filter) }
+            allCases.filter { task in filter.map { task.rawValue.contains($0) } ?? true }
         }
     }
 

@@ -19,13 +19,7 @@ AVX512 INLINE void add_groups(code_table table, const uint8_t *codes, const floa
     for (size_t step = 0; step < steps; step++)
         UNROLL for (int g = 0; g < count; g++) {
             // In the order of memory, whatever the order of use.
-            const char *ahead = (const char *)codes + PREFETCH_BYTES +
-                                64 * (step * (size_t)count + (size_t)g);
-            // A single row reads the weight once, and leaves the caches to what is read again.
-            if (rows == 1)
-                _mm_prefetch(ahead, _MM_HINT_NTA);
-            else
-                _mm_prefetch(ahead, _MM_HINT_T0);
+            prefetch_codes(codes + 64 * (step * (size_t)count + (size_t)g), rows);
             size_t eight = (size_t)g * steps + step;
             add_eight(table, codes + 64 * eight, x + eight * (size_t)(ACTIVATIONS * rows), rows,
                       sums[g]);

@@ -20,7 +20,7 @@ AVX512 INLINE void add_run(__m512i values, const uint8_t *codes, const qk_int8_r
     const __m512i nibble = _mm512_set1_epi8(15);
     const int32_t *x = (const int32_t *)run->x;
     _Pragma("GCC unroll 2") for (size_t step = 0; step < steps; step++) {
-        _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_T0);
+        prefetch_codes(codes, rows);
         __m512i eight = _mm512_loadu_si512(codes);
         __m512i odd = _mm512_shuffle_epi8(values, _mm512_and_si512(eight, nibble));
         __m512i even = _mm512_shuffle_epi8(

@@ -18,7 +18,7 @@ AVX512 INLINE void multiply_float32(const qk_multiply_arguments *a, int rows) {
             __m512 sums[QK_TILE_ROWS];
             UNROLL for (int row = 0; row < rows; row++) sums[row] = _mm512_setzero_ps();
             for (size_t half = 0; half < count / 4; half++) {
-                _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_T0);
+                prefetch_codes(codes, rows);
                 __m512i four = _mm512_xor_si512(_mm512_loadu_si512(codes), sign);
                 const float *own = x + (half % 2 ? 0 : rows);
                 UNROLL for (int i = 0; i < 4; i++) {

@@ -23,7 +23,7 @@ AVX512 INLINE void multiply_int8(const qk_multiply_arguments *a, int rows) {
             UNROLL for (int row = 0; row < rows; row++) sums[row] =
                 _mm512_set1_epi32(run.starts[row]);
             _Pragma("GCC unroll 2") for (size_t half = 0; half < run.count / 4; half++) {
-                _mm_prefetch((const char *)codes + PREFETCH_BYTES, _MM_HINT_T0);
+                prefetch_codes(codes, rows);
                 __m512i four = _mm512_loadu_si512(codes);
                 UNROLL for (int row = 0; row < rows; row++) sums[row] =
                     _mm512_dpbusd_epi32(sums[row], four, _mm512_set1_epi32(x[row]));
